@@ -1,0 +1,72 @@
+"""Names to code, loaded on demand. Nothing registers itself; plug-ins are entry points `archwright.KINDs`."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from archwright.core.errors import UnknownNameError
+
+__all__ = ["CATALOGUE", "find", "names"]
+
+#: kind -> name -> "module:attribute". The attribute is a class or a function.
+CATALOGUE: dict[str, dict[str, str]] = {
+    "space": {
+        "tabular_mlp": "archwright.spaces.tabular_mlp:TabularMlp",
+        "frappe": "archwright.spaces.tabular_mlp:frappe",
+        "diabetes": "archwright.spaces.tabular_mlp:diabetes",
+        "criteo": "archwright.spaces.tabular_mlp:criteo",
+    },
+    "searcher": {
+        "random": "archwright.search.random:RandomSearch",
+        "evolution": "archwright.search.evolution:Evolution",
+        "halving": "archwright.search.halving:Halving",
+    },
+    "executor": {
+        "inline": "archwright.run.inline:InlineExecutor",
+        "pool": "archwright.run.pool:PoolExecutor",
+        "simulated": "archwright.run.simulated:SimulatedExecutor",
+    },
+    "proxy": {
+        "expressflow": "archwright.proxies.expressflow:expressflow",
+    },
+}
+
+
+def _plugins(kind: str) -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=f"archwright.{kind}s")}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return every name of a kind (`space`, `searcher`, `executor`, `proxy`), plug-ins included, sorted.
+
+    Raises:
+        UnknownNameError: if there is no such kind.
+    """
+    return tuple(sorted(_entries(kind)))
+
+
+def find(kind: str, name: str) -> Any:
+    """Return the class or function that `name` stands for.
+
+    Raises:
+        UnknownNameError: if the catalogue has no such name; the message offers the nearest one.
+    """
+    entries = _entries(kind)
+    if name not in entries:
+        raise UnknownNameError(f"no {kind} {name!r}. {_suggestion(name, entries)}")
+    module, _, attribute = entries[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _entries(kind: str) -> dict[str, str]:
+    if kind not in CATALOGUE:
+        raise UnknownNameError(f"no kind {kind!r} in the catalogue. {_suggestion(kind, CATALOGUE)}")
+    return _plugins(kind) | CATALOGUE[kind]
+
+
+def _suggestion(name: str, known: dict[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}"
