@@ -1,0 +1,109 @@
+"""How networks are trained: every setting that is not the architecture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from archwright.core.errors import NasError
+
+__all__ = ["ENCODINGS", "Recipe", "RecipeError"]
+
+#: How a numeric value becomes a vector; see `nets.numeric`.
+ENCODINGS = ("linear", "ple", "quantile")
+_TABLE_INITS = ("xavier", "uniform")
+
+
+class RecipeError(NasError, ValueError):
+    """Training settings that make no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Settings of network and training. A value that JSON can hold.
+
+    Args:
+        encoding: Numeric fields: `linear` (value x vector), `ple` (piecewise-linear embeddings) or
+            `quantile` (a vector per quantile bin).
+        embedding: Width E of every field's embedding.
+        bins: Most bins of a numeric field, for `ple` and `quantile`.
+        table_init: `xavier` (bounds from the number of rows, as in ATLAS's code) or `uniform` (+-1/sqrt(E)).
+        dropout: Share of hidden units switched off in a training step, 0 <= dropout < 1.
+        weight_decay: Decoupled decay of the Linear weights, per unit of learning rate; 0 means none.
+        lr: Learning rate at the start of the cosine.
+        batch: Most rows of a training step.
+        clip: Largest norm of the gradient of all parameters; 0 means that it is not clipped.
+        epoch_steps: Most steps of an epoch: on a large table an epoch is this many steps, not a pass.
+        max_epochs: Epochs of a full training.
+        patience: Epochs without a better validation score after which training ends; 0 means never.
+
+    Raises:
+        RecipeError: if a setting is out of its range.
+    """
+
+    encoding: str = "ple"
+    embedding: int = 10
+    bins: int = 32
+    table_init: str = "uniform"
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    lr: float = 1e-3
+    batch: int = 512
+    clip: float = 1.0
+    epoch_steps: int = 200
+    max_epochs: int = 20
+    patience: int = 16
+
+    def __post_init__(self) -> None:
+        _choice("encoding", self.encoding, ENCODINGS)
+        _choice("table_init", self.table_init, _TABLE_INITS)
+        for name in ("embedding", "bins", "batch", "epoch_steps", "max_epochs"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("weight_decay", "clip", "patience", "dropout"):
+            _at_least(name, getattr(self, name), 0)
+        if not self.dropout < 1:
+            raise RecipeError(f"dropout must be below 1, but {self.dropout} was given")
+        if not self.lr > 0:
+            raise RecipeError(f"lr must be above 0, but {self.lr} was given")
+
+    @classmethod
+    def atlas(cls) -> Self:
+        """Return the paper's settings.
+
+        Source: ATLAS, App. E and the released training code (20 epochs of at most 200 steps of 512 rows, Adam
+        1e-3, value x vector, no dropout, no decay, no clipping).
+        """
+        return cls(
+            encoding="linear",
+            table_init="xavier",
+            dropout=0.0,
+            weight_decay=0.0,
+            clip=0.0,
+            patience=0,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the recipe that `to_json` wrote; settings it does not name keep their defaults.
+
+        Raises:
+            RecipeError: if a setting has no such name, or is out of its range.
+        """
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise RecipeError(f"a recipe has no setting {unknown[0]!r}")
+        return cls(**values)
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise RecipeError(f"{name} must be one of {', '.join(allowed)}, but {value!r} was given")
+
+
+def _at_least(name: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise RecipeError(f"{name} must be at least {least}, but {value} was given")
