@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import os
@@ -170,7 +171,7 @@ class TrainEvaluator:
     def _flops(self, widths: tuple[int, ...]) -> int:
         """Return multiplications and additions of the Linears for one row."""
         sizes = [self.inputs.n_fields * self.recipe.embedding, *widths, self.inputs.n_outputs]
-        return 2 * sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+        return 2 * sum(a * b for a, b in itertools.pairwise(sizes))
 
 
 def choose_device(name: str) -> torch.device:
