@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "ArchError",
     "BudgetError",
@@ -14,6 +16,7 @@ __all__ = [
     "SpaceError",
     "StoreError",
     "UnknownNameError",
+    "WorkerError",
 ]
 
 
@@ -25,6 +28,13 @@ class NasError(Exception):
     """
 
     exit_code = 2
+
+    @classmethod
+    def of_system(cls, message: str) -> Self:
+        """Return an error for which the system is at fault, not the input: exit code 1."""
+        error = cls(message)
+        error.exit_code = 1
+        return error
 
 
 class ArchError(NasError, ValueError):
@@ -67,3 +77,9 @@ class StoreError(NasError, OSError):
 
 class RunError(NasError, RuntimeError):
     """A run folder that cannot be used: damaged, missing, or not writable."""
+
+
+class WorkerError(RunError):
+    """Worker processes that cannot be started, or that die before they are ready."""
+
+    exit_code = 1

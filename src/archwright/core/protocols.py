@@ -31,9 +31,7 @@ class Searcher(Protocol):
 class Evaluator(Protocol):
     """Gives a score: a proxy, a table, a surrogate, shared weights or real training."""
 
-    def evaluate(
-        self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None
-    ) -> Result:
+    def evaluate(self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None) -> Result:
         """Return the result of `proposal`; a bad architecture is a result with an error, never an exception.
 
         Args:
@@ -61,6 +59,9 @@ class Executor(Protocol):
 
     def now(self) -> float:
         """Return seconds since the run began, by this executor's clock."""
+
+    def advance(self, to_s: float) -> None:
+        """Make the clock read at least `to_s` from now on: a resumed run goes on where it was."""
 
     def close(self) -> None:
         """Stop what is running and give everything back. Safe to call twice."""

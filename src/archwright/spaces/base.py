@@ -1,0 +1,155 @@
+"""What every search space can do, from the few things that one must say."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from archwright.core.arch import Arch
+from archwright.core.errors import ArchError
+from archwright.core.graph import Graph
+
+__all__ = ["Space"]
+
+#: Draws until a search for a valid architecture gives up drawing.
+_TRIES = 1000
+
+
+class Space(ABC):
+    """A set of architectures: points of a grid of decisions, some of which may be ruled out.
+
+    A subclass gives `name`, `arities`, `op_names` and `graphs`, and `check` if not every point of the grid is
+    valid; it gets the rest. Nothing here knows how to build a network.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What `Arch.space` says."""
+
+    @property
+    @abstractmethod
+    def arities(self) -> tuple[int, ...]:
+        """Number of choices of each decision."""
+
+    @property
+    @abstractmethod
+    def op_names(self) -> tuple[str, ...]:
+        """Names of the operations that `graphs` uses, by index."""
+
+    @abstractmethod
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        """Return the cells of `arch`, operations on nodes, for encoders."""
+
+    def check(self, arch: Arch) -> str | None:
+        """Return why `arch` is not in this space; None if it is. A subclass with more rules adds to this."""
+        if arch.space != self.name:
+            return f"its space is {arch.space!r}, not {self.name!r}"
+        if len(arch.genes) != len(self.arities):
+            return f"it has {len(arch.genes)} genes, not {len(self.arities)}"
+        for place, (gene, arity) in enumerate(zip(arch.genes, self.arities, strict=True)):
+            if not 0 <= gene < arity:
+                return f"gene {place} must be 0..{arity - 1}, but is {gene}"
+        return None
+
+    def require(self, arch: Arch) -> Arch:
+        """Return `arch`.
+
+        Raises:
+            ArchError: if it is not in this space.
+        """
+        reason = self.check(arch)
+        if reason is not None:
+            raise ArchError(f"{arch} is not in space {self.name!r}: {reason}")
+        return arch
+
+    def __contains__(self, arch: object) -> bool:
+        return isinstance(arch, Arch) and self.check(arch) is None
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Return the representative of the architectures that are the same network as `arch`."""
+        return arch
+
+    def random(self, *, rng: np.random.Generator) -> Arch:
+        """Return one architecture, all equally likely.
+
+        Raises:
+            ArchError: if a thousand draws found none that is valid.
+        """
+        for _ in range(_TRIES):
+            arch = Arch(self.name, tuple(rng.integers(self.arities).tolist()))
+            if self.check(arch) is None:
+                return arch
+        raise ArchError(f"space {self.name!r} has no valid architecture among {_TRIES} drawn; override `random`")
+
+    def mutate(self, arch: Arch, *, rng: np.random.Generator) -> Arch:
+        """Return one of the neighbours of `arch`, all equally likely; `arch` itself if it has none."""
+        steps = sum(self.arities) - len(self.arities)
+        for _ in range(_TRIES if steps else 0):
+            place, step = 0, int(rng.integers(steps))
+            while step >= self.arities[place] - 1:
+                step -= self.arities[place] - 1
+                place += 1
+            neighbour = _changed(arch, place, step if step < arch.genes[place] else step + 1)
+            if self.check(neighbour) is None:
+                return neighbour
+        neighbours = list(self.neighbours(arch))
+        return neighbours[int(rng.integers(len(neighbours)))] if neighbours else arch
+
+    def neighbours(self, arch: Arch) -> Iterator[Arch]:
+        """Yield the valid architectures that differ from `arch` in exactly one decision."""
+        for place, arity in enumerate(self.arities):
+            for gene in range(arity):
+                neighbour = _changed(arch, place, gene)
+                if gene != arch.genes[place] and self.check(neighbour) is None:
+                    yield neighbour
+
+    def size(self) -> int:
+        """Return the number of points of the grid, ruled out ones included."""
+        return math.prod(self.arities)
+
+    def enumerate(self) -> Iterator[Arch]:
+        """Yield every valid architecture, in the order of `index`."""
+        for genes in itertools.product(*map(range, self.arities)):
+            arch = Arch(self.name, genes)
+            if self.check(arch) is None:
+                yield arch
+
+    def index(self, arch: Arch) -> int:
+        """Return the place of `arch` in the grid, 0 <= index < size: the genes as digits, the last one fastest."""
+        index = 0
+        for gene, arity in zip(arch.genes, self.arities, strict=True):
+            index = index * arity + gene
+        return index
+
+    def at(self, index: int) -> Arch:
+        """Return the point of the grid at `index`; it need not be valid.
+
+        Raises:
+            ArchError: if `index` is outside the grid.
+        """
+        if not 0 <= index < self.size():
+            raise ArchError(f"an index into space {self.name!r} must be 0..{self.size() - 1}, but {index} was given")
+        rest, genes = int(index), []
+        for arity in reversed(self.arities):
+            rest, gene = divmod(rest, arity)
+            genes.append(gene)
+        return Arch(self.name, tuple(reversed(genes)))
+
+    def one_hot(self, archs: Sequence[Arch]) -> npt.NDArray[np.float32]:
+        """Return vectors [B, sum of arities] with one 1 per decision."""
+        starts = np.cumsum([0, *self.arities[:-1]])
+        vectors = np.zeros((len(archs), sum(self.arities)), dtype=np.float32)
+        if archs:
+            columns = np.array([arch.genes for arch in archs], dtype=np.int64) + starts
+            np.put_along_axis(vectors, columns, 1.0, axis=1)
+        return vectors
+
+
+def _changed(arch: Arch, place: int, gene: int) -> Arch:
+    return Arch(arch.space, (*arch.genes[:place], gene, *arch.genes[place + 1 :]))
