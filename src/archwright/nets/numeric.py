@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -69,7 +70,9 @@ class PiecewiseLinear(NumericEmbedding):
         super().__init__()
         edges = [torch.tensor(edges, dtype=torch.float32) for edges in inputs.edges]
         # The library draws initial values from the global generator, and has no argument against it.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # It also warns of fields with one bin. A yes/no column is one, and is right to be.
+            warnings.simplefilter("ignore", UserWarning)
             self.rtdl = _rtdl().PiecewiseLinearEmbeddings(edges, width, activation=False, version="B")
         low, high = _bounds([len(e) - 1 for e in edges])
         self.register_buffer("low", low)

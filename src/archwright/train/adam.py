@@ -84,7 +84,7 @@ class Adam:
 def _scale(grads: Sequence[Tensor], clip: float) -> Tensor:
     """Return what gradients must be divided by so that their common norm is at most `clip`."""
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(grads))))
-    return (norm / clip).clamp_min(1.0)
+    return torch.clamp_min(norm / clip, 1.0)
 
 
 def _fused(

@@ -117,12 +117,12 @@ class _Fit:
         state = self.state
         state.net.train()
         while len(state.curve) < self.horizon and not state.converged and self.fitted.outcome == "finished":
-            self._train_epoch()
-            if self.fitted.outcome != "diverged":
+            if self._train_epoch():
                 self._validate()
         return self.fitted
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self) -> bool:
+        """Make the steps that the epoch lacks; return whether the network can be validated."""
         end = (len(self.state.curve) + 1) * self.order.steps
         began_s = self.limit.elapsed_s()
         while self.state.steps < end:
@@ -133,6 +133,7 @@ class _Fit:
                 self.fitted.outcome = "diverged"
                 break
         self.fitted.train_s += self.limit.elapsed_s() - began_s
+        return self.fitted.outcome != "diverged"
 
     def _train_step(self) -> bool:
         """Make one step; return whether the loss is finite, as far as one has looked."""

@@ -97,7 +97,8 @@ def _tensor(array: npt.NDArray[Any]) -> Tensor:
     """
     if array.flags.writeable:
         return torch.from_numpy(array)
-    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.filename is not None:
+    base: object = array.base  # a mapping itself: not a part of one, whose offset would be that of the whole
+    if isinstance(array, np.memmap) and isinstance(base, mmap.mmap) and array.filename is not None:
         shared = np.memmap(array.filename, dtype=array.dtype, mode="c", offset=array.offset, shape=array.shape)
         return torch.from_numpy(shared)
     return torch.from_numpy(array.copy())
