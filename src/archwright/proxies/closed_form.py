@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from archwright.proxies.whole_space import REFERENCE_EPS, ROWS, check_size
+from archwright.proxies.whole_space import ROWS, check_size
 
 if TYPE_CHECKING:
     from archwright.spaces.tabular_mlp import TabularMlp
@@ -28,7 +28,7 @@ def closed_form(
 ) -> npt.NDArray[np.float64]:
     """Return the mean-field ExpressFlow score of every architecture [space.size()], in the order of `space.index`.
 
-    Higher is better. Two milliseconds for 160,000 architectures; no random numbers. Its ranks agree with
+    Higher is better. A millisecond for 160,000 architectures; no random numbers. Its ranks agree with
     those of drawn weights better than two draws agree with each other: on these spaces ExpressFlow is, to its
     own noise, a known function of the widths.
 
@@ -47,21 +47,24 @@ def closed_form(
     Raises:
         SpaceError: if the space is too large to be scored whole.
 
-    Source: own derivation of the expectation of ATLAS eq. 1. Differs: 1 / sqrt(E[length^2]) stands for E[1 / length].
+    Source: own derivation of the expectation of ATLAS eq. 1. Differs: 1 / sqrt(E[length^2]) stands for
+    E[1 / length]; without the released code's 1e-6.
     """
     check_size(space)
     widths = np.array(space.widths, dtype=np.float64)
-    a, b, fan_in = np.ones(1), np.zeros(1), np.array([float(d)])
+    roots, growth = np.sqrt(widths), np.sqrt(MEAN_SQUARED * widths)
+    # Per prefix: a layer with fan-in d and no correlation yet, the sums of K / length and of 1 / length, B E[F].
+    b, a = np.full(1, MEAN_SQUARED), np.full(1, MEAN_SQUARED + VARIANCE)
     num = den = np.zeros(1)
     total = np.full(1, ROWS * n_outputs * math.sqrt(MEAN_SQUARED * d))
-    for _ in range(space.layers):
-        b = MEAN_SQUARED * (a + (fan_in - 1) * b)
-        a = b + VARIANCE * a
-        inverse = 1 / (np.sqrt(np.multiply.outer(probes * a, widths)) + (REFERENCE_EPS if reference else 0.0))
-        num = (num[:, None] + widths * inverse).ravel()
-        den = (den[:, None] + inverse).ravel()
-        total = np.multiply.outer(total, np.sqrt(MEAN_SQUARED * widths)).ravel()
-        fan_in = np.tile(widths, len(a))
-        a, b = a.repeat(len(widths)), b.repeat(len(widths))
+    for layer in range(space.layers):
+        inverse = 1 / np.sqrt(probes * a)  # times 1 / sqrt(w)
+        num = np.add(num[:, None], np.multiply.outer(inverse, roots)).ravel()
+        if reference:
+            den = np.add(den[:, None], np.multiply.outer(inverse, 1 / roots)).ravel()
+        total = np.multiply.outer(total, growth).ravel()
+        if layer < space.layers - 1:
+            sums = a[:, None] + np.multiply.outer(b, widths - 1)
+            b, a = (MEAN_SQUARED * sums).ravel(), (MEAN_SQUARED * sums + VARIANCE * a[:, None]).ravel()
     scores: npt.NDArray[np.float64] = total * (num / den if reference else num)
     return scores
