@@ -100,7 +100,7 @@ class RunRecord:
             )
         known = {name.name for name in fields(cls)}
         record = cls(**{key: value for key, value in values.items() if key in known})
-        record.phases = [Phase(**phase) if isinstance(phase, dict) else phase for phase in record.phases]
+        record.phases = [Phase(**phase) for phase in values.get("phases", [])]
         return record
 
 
@@ -190,6 +190,4 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        failure = RunError(f"{path} must be writable, but: {error.strerror or error}")
-        failure.exit_code = 1
-        raise failure from None
+        raise RunError.of_system(f"{path} must be writable, but: {error.strerror or error}") from None

@@ -1,0 +1,5 @@
+"""`python -m archwright` is the command line."""
+
+from archwright.cli.main import main
+
+main()

@@ -1,0 +1,74 @@
+"""The profiling phase: what an epoch takes here and now, and a first network as a by-product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from archwright.coordinate.cost import EpochCost, Timed
+from archwright.coordinate.session import Session
+from archwright.core.arch import Arch
+from archwright.core.budget import Budget
+from archwright.core.history import History
+from archwright.core.protocols import Evaluator
+from archwright.core.trial import Proposal
+from archwright.run.loop import run
+from archwright.spaces.tabular_mlp import TabularMlp
+
+__all__ = ["profile"]
+
+#: Seconds of a session's training time that one architecture's profile may take, and the most it ever takes.
+SHARE, MOST_S = 0.05, 2.0
+#: Below these seconds only the smallest network is timed: the rest of the time is worth more in training.
+SHORT_S = 3.0
+
+
+def profile(session: Session, evaluator: Evaluator, *, space: TabularMlp, cost: EpochCost, seed: int) -> None:
+    """Time the smallest, a middle and the largest network for a few steps, and tell `cost`.
+
+    The smallest comes first and is offered as the first trained incumbent.
+
+    Args:
+        session: Clock and executor.
+        evaluator: Times a network (`archwright.train.profile`).
+        space: The search space.
+        cost: Learns the timings.
+        seed: Seed of the networks' weights.
+    """
+    left_s = session.left_s()
+    if left_s <= 0:
+        return
+    last = space.arities[0] - 1
+    genes = [0] if left_s < SHORT_S else list(dict.fromkeys([0, last // 2, last]))
+    archs = [Arch(space.name, (gene,) * len(space.arities)) for gene in genes]
+    # Workers may still be importing torch, and that must not count as a network's time: the limit is the phase's.
+    study = run(
+        _Once(tuple(archs), max(0.2, min(SHARE * left_s, MOST_S))),
+        session.executor(evaluator),
+        Budget(seconds=session.train_until_s),
+        seed=seed,
+        stop=lambda: session.turn("profile", "timing the first steps"),
+    )
+    cost.add(
+        [
+            Timed(trial.proposal.arch, trial.result.measures["epoch_s"])
+            for trial in study.history.done
+            if trial.result.measures.get("epoch_s", 0.0) > 0
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class _Once:
+    """Proposes each architecture once; the first one is the starter."""
+
+    archs: tuple[Arch, ...]
+    limit_s: float
+    batch: int = 1
+
+    def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
+        seen = history.seen()
+        fresh = [arch for arch in self.archs if arch not in seen]
+        return [Proposal(arch, note="starter" if arch == self.archs[0] else "") for arch in fresh[:n]]

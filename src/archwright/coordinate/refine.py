@@ -1,0 +1,220 @@
+"""The refinement phase: successive halving over the best candidates, planned anew after every rung."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from archwright.coordinate.cost import EpochCost, Timed
+from archwright.coordinate.filter import Filter, cheapest
+from archwright.coordinate.options import SearchOptions
+from archwright.coordinate.plan import Plan, plan, rungs_seconds
+from archwright.coordinate.session import Session
+from archwright.core.arch import Arch
+from archwright.core.budget import Budget
+from archwright.core.protocols import Executor
+from archwright.core.trial import Trial
+from archwright.run.loop import run
+from archwright.search.halving import Halving, Rung, Rungs, halving
+from archwright.spaces.tabular_mlp import TabularMlp
+from archwright.study.study import Study
+
+__all__ = ["Refinement", "affordable_s", "replan"]
+
+logger = logging.getLogger(__name__)
+
+#: Fewest candidates for which a cost limit makes room: with eta = 2 the last one then trains 16 epochs.
+CANDIDATES = 8
+#: Candidates that a plan may consider.
+MOST = 4096
+#: Shares of a schedule that are tried when it no longer fits, the largest first.
+SHARES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.0)
+
+
+class _Shape(TypedDict):
+    unit: int
+    eta: int
+    cap: int
+    workers: int
+
+
+def affordable_s(budget_s: float, *, unit: int, eta: int, cap: int, workers: int) -> float:
+    """Return the seconds that one epoch may take so that `CANDIDATES` candidates fit into `budget_s`.
+
+    Differs: ATLAS takes the best scores whatever they cost, and sets t2 by the largest network. Its proxy
+    prefers wide networks, so a short budget would be spent on a few epochs of the dearest ones.
+    """
+    rungs = halving(candidates=CANDIDATES, start=unit, eta=eta, cap=cap, keep=min(workers, CANDIDATES))
+    return budget_s / rungs_seconds(rungs, np.ones(CANDIDATES), workers=workers)
+
+
+def replan(rungs: Rungs, epoch_s: Sequence[float], *, done: int, left_s: float, workers: int) -> Rungs:
+    """Return the schedule `rungs` with as many survivors as fit into the time that is left.
+
+    Args:
+        rungs: What remains of the schedule.
+        epoch_s: Seconds of one epoch of the survivors, best first.
+        done: Epochs that the survivors have.
+        left_s: Wall seconds left.
+        workers: Candidates that train at the same time.
+
+    Returns:
+        A schedule with the same epochs; where nothing fits, only the best survivors go on to the first rung, and
+        the clock ends them.
+    """
+    times = np.asarray(epoch_s, dtype=np.float64)
+    for length in range(len(rungs), 0, -1):
+        for share in SHARES:
+            kept = tuple(
+                Rung(epochs, max(min(workers, len(times)), min(len(times), math.ceil(share * alive))))
+                for epochs, alive in rungs[:length]
+            )
+            if rungs_seconds(kept, times[: kept[0].alive], workers=workers, done=done) <= left_s:
+                return kept
+    return (Rung(rungs[0].epochs, min(workers, len(times))),)
+
+
+class Refinement:
+    """Trains candidates in brackets of successive halving until the time is up.
+
+    A bracket takes the best candidates that were not trained yet; from the second one on the finalists of the
+    one before take part as well. After every rung the cost model learns what the rung took, and what remains of
+    the schedule is planned anew.
+
+    Args:
+        session: Clock, record and executor.
+        space: The search space.
+        filter: Ranks candidates.
+        cost: Predicts seconds per epoch; learns here.
+        executor: Trains.
+        study: Where trainings are recorded.
+        options: Unit, eta, seed and limits.
+        cap: Most epochs for one candidate.
+
+    Source: ATLAS, sec. 3.3 and Algorithm 2. Differs: survivors continue from their weights; as many candidates
+        as there are workers stay alive to the end; brackets repeat while there is time.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        space: TabularMlp,
+        filter: Filter,
+        cost: EpochCost,
+        executor: Executor,
+        study: Study,
+        options: SearchOptions,
+        cap: int,
+    ) -> None:
+        self._session, self._space, self._filter, self._cost = session, space, filter, cost
+        self._executor, self._study, self._options, self._cap = executor, study, options, cap
+        self._workers = max(1, session.workers)
+        self._tried: set[Arch] = set()
+        self._finalists: tuple[Arch, ...] = ()
+
+    def walk(self) -> None:
+        """Run brackets until the time, the trials or the space are used up."""
+        bracket = 1
+        while not self._is_over():
+            chosen, made = self._next_bracket(bracket)
+            if not chosen or (made.cut and bracket > 1):
+                return
+            self._bracket(bracket, chosen, made)
+            bracket += 1
+
+    def _is_over(self) -> bool:
+        most = self._options.max_trials
+        incumbent = self._session.incumbent
+        perfect = incumbent is not None and incumbent.score >= 1.0
+        return self._session.left_s() <= 0 or perfect or (most is not None and len(self._study.history) >= most)
+
+    def _next_bracket(self, bracket: int) -> tuple[list[Arch], Plan]:
+        """Return the candidates of a bracket and their schedule."""
+        options, left_s = self._options, max(self._session.left_s(), 1e-3)
+        shape = _Shape(unit=options.unit, eta=options.eta, cap=self._cap, workers=self._workers)
+        limit_s = affordable_s(left_s, **shape)
+        first = plan(budget_s=left_s, score_s=0.0, epoch_s=limit_s, limit=MOST, **shape)
+        ranked = self._filter.top(4 * first.candidates, limit_s=limit_s, cost=self._cost, exclude=self._tried)
+        if not ranked and not self._tried:
+            ranked = list(cheapest(self._space)[:1])
+        self._session.scored = self._filter.scored
+        if not ranked:
+            return [], first
+        candidates = [*self._finalists, *ranked]
+        made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(candidates), ratio=0, limit=MOST, **shape)
+        self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
+        return candidates[: made.candidates], made
+
+    def _bracket(self, bracket: int, alive: list[Arch], made: Plan) -> None:
+        """Walk one bracket's rungs, planning what remains after each."""
+        rungs, number = made.rungs, 1
+        while rungs and alive and not self._is_over():
+            epochs, count = rungs[0]
+            alive = self._rung(alive[:count], epochs, f"bracket {bracket} rung {number}")
+            rungs, number = rungs[1:], number + 1
+            if rungs and alive and self._session.left_s() > 0:
+                times = self._cost.seconds(alive).tolist()
+                left_s = self._session.left_s()
+                rungs = replan(rungs, times, done=epochs, left_s=left_s, workers=self._workers)
+                kept = np.array(times[: rungs[0].alive])
+                priced_s = rungs_seconds(rungs, kept, workers=self._workers, done=epochs)
+                self._note_plan(rungs, priced_s, f"after bracket {bracket} rung {number - 1}")
+        self._finalists = tuple(alive[: self._workers])
+
+    def _rung(self, alive: list[Arch], epochs: int, note: str) -> list[Arch]:
+        """Train `alive` to `epochs` epochs and return them best first, without those that failed."""
+        session, before = self._session, len(self._study.history)
+        session.alive = len(alive)
+        limits = Budget(seconds=session.train_until_s, trials=self._options.max_trials)
+        run(
+            Halving(tuple(alive), (Rung(epochs, len(alive)),), note=note),
+            self._executor,
+            limits,
+            seed=self._options.seed,
+            study=self._study,
+            stop=lambda: self._turn(note),
+        )
+        session.turn("refine", note)
+        self._learn(self._study.history.done[before:])
+        self._tried.update(alive)
+        # From all trials at this fidelity: a finalist of an earlier bracket has its score from then.
+        wanted = set(alive)
+        scores = {
+            trial.proposal.arch: trial.result.score
+            for trial in self._study.history.at(epochs)
+            if trial.result.score is not None and trial.proposal.arch in wanted
+        }
+        return sorted(scores, key=lambda arch: scores[arch], reverse=True)
+
+    def _turn(self, note: str) -> bool:
+        self._session.trained = len(self._study.history.ok())
+        return self._session.turn("refine", note) or self._is_over()
+
+    def _learn(self, trials: Sequence[Trial]) -> None:
+        """Tell the cost model what the epochs of a rung took."""
+        self._cost.add(
+            [
+                Timed(trial.proposal.arch, trial.result.measures["epoch_s"])
+                for trial in trials
+                if trial.result.measures.get("epoch_s", 0.0) > 0
+            ]
+        )
+
+    def _note_plan(self, rungs: Rungs, seconds: float, why: str, *, epoch_limit_s: float | None = None) -> None:
+        self._session.record.plans.append(
+            {
+                "at_s": round(self._session.now(), 3),
+                "session": self._session.number,
+                "score": self._filter.scored,
+                "rungs": [list(rung) for rung in rungs],
+                "seconds": round(seconds, 3),
+                "epoch_limit_s": epoch_limit_s,
+                "why": why,
+            }
+        )
+        logger.info("plan %s: rungs %s, %.1f s", why, rungs, seconds)
