@@ -15,7 +15,12 @@ from archwright.train.tensors import Rows
 
 
 def trained(
-    encoding: str, n_numeric: int, cardinalities: tuple[int, ...], widths: tuple[int, ...], seed: int, n_outputs: int = 1
+    encoding: str,
+    n_numeric: int,
+    cardinalities: tuple[int, ...],
+    widths: tuple[int, ...],
+    seed: int,
+    n_outputs: int = 1,
 ) -> TabularMlp:
     """Return a network after some steps on noise, so that nothing has its initial value."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,9 @@ from hypothesis.extra import numpy as hnp
 
 from archwright.nets.link import predictions
 
-logits = hnp.arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 4)), elements=st.floats(-1e4, 1e4, width=32))
+logits = hnp.arrays(
+    np.float32, st.tuples(st.integers(1, 8), st.integers(1, 4)), elements=st.floats(-1e4, 1e4, width=32)
+)
 
 
 @given(logits)
