@@ -17,6 +17,7 @@ from archwright.nets.mlp import TabularMlp
 from archwright.nets.recipe import Recipe
 from archwright.proxies.base import Batch
 from archwright.proxies.expressflow import expressflow
+from archwright.testing import ProxyContract
 
 WIDTHS = (8, 16, 32, 64, 96)
 D = 20
@@ -49,6 +50,22 @@ def rows(n: int, d: int = D) -> Tensor:
 
 def directions(n: int, d: int = D) -> Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+
+class TestExpressFlow(ProxyContract):
+    name = "expressflow"
+
+    def proxy(self, model: nn.Module, batch: Batch) -> float:
+        return expressflow(model, batch, inputs="batch")
+
+    def function(self) -> object:
+        return expressflow
+
+    def model(self) -> nn.Module:
+        return nn.Sequential(*mlp((30, 10), norm=True), nn.Dropout(0.5))
+
+    def batch(self) -> Batch:
+        return Batch(rows(6))
 
 
 # The definition
@@ -153,7 +170,9 @@ def test_a_dead_layer_adds_nothing() -> None:
     model = mlp((30, 10))
     nn.init.zeros_(model[2].weight)
     nn.init.zeros_(model[2].bias)
-    assert expressflow(model, init=None) == 0
+    score = expressflow(model, init=None)
+    assert score == 0
+    assert isinstance(score, float)
 
 
 # What it refuses

@@ -146,6 +146,7 @@ def test_top_is_the_best_first() -> None:
     assert sorted(top) == list(range(27))
     assert len(whole.top(100)) == 27
     assert whole.top(0) == []
+    assert whole.top(4) == whole.top(27)[:4]
 
 
 def test_top_takes_only_what_the_mask_allows() -> None:
@@ -166,6 +167,11 @@ def test_a_space_too_large_says_what_to_do_and_still_scores_one() -> None:
     with pytest.raises(SpaceError, match="explore='sampled'"):
         whole.top(3)
     assert whole.score(space.arch((1, 2, 30, 4, 5, 6))) > 0
+
+
+def test_a_space_too_deep_and_wide_is_refused_before_it_takes_minutes() -> None:
+    with pytest.raises(SpaceError, match=r"multiply-adds.*explore='sampled'"):
+        WholeSpace(TabularMlp((64, 512), layers=22), 4, seed=0).scores()
 
 
 def test_a_foreign_architecture_is_refused() -> None:

@@ -91,7 +91,7 @@ def expressflow(
         lengths = _lengths(net, state, x, directions)
     weights = _weights(widths, lengths, recalibrate=recalibrate, reference=reference)
     # A dead layer has no saliency and no length: it adds nothing, although its weight is infinite.
-    score = sum(weight * value for weight, value in zip(weights, saliency, strict=True) if value != 0)
+    score = sum((weight * value for weight, value in zip(weights, saliency, strict=True) if value != 0), 0.0)
     if not math.isfinite(score):
         raise ProxyError(f"an ExpressFlow score must be finite, but this network's is {score}; check its parameters")
     return score

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "ROWS", "WholeSpace", "check_size"]
 
-#: Architectures that are scored exactly; beyond, sample. 5e6 scores are 40 MB and about two seconds.
+#: Architectures that are scored exactly; beyond, sample. 5e6 scores are 40 MB and, at widths to 512, a second.
 LIMIT = 5_000_000
+#: Multiply-adds of a whole space, about three seconds of one core: few widths and many layers cost more per score.
+WORK_LIMIT = 10**12
 #: Rows B of the all-ones batch. Source: ATLAS, App. D.1 (Table 7). Scales every score alike.
 ROWS = 4
 #: Source: the released code. Keeps the normalised weights finite; only with `reference=True`.
@@ -109,10 +111,10 @@ class WholeSpace:
         """Return the score of every architecture [space.size()], in the order of `space.index`. Read-only; kept.
 
         Raises:
-            SpaceError: if the space has more than `LIMIT` architectures.
+            SpaceError: if the space has more than `LIMIT` architectures, or is too deep and wide for `WORK_LIMIT`.
         """
         if self._scores is None:
-            check_size(self.space)
+            self._check_work()
             logs = sum(np.log(draw.walk(reference=self.reference)) for draw in self._draws[1:])
             scores = self._draws[0].walk(reference=self.reference)
             if len(self._draws) > 1:
@@ -141,10 +143,13 @@ class WholeSpace:
             mask: Which may be chosen [space.size()]; all by default.
 
         Raises:
-            SpaceError: if the space has more than `LIMIT` architectures.
+            SpaceError: as `scores`.
         """
         scores = self.scores()
         allowed = np.arange(scores.size) if mask is None else np.flatnonzero(mask)
+        if 0 < k < allowed.size:
+            least = np.partition(scores[allowed], -k)[-k]
+            allowed = allowed[scores[allowed] >= least]
         # lexsort: the last key leads; the index decides among equals.
         order = np.lexsort((allowed, -scores[allowed]))[:k]
         return [self.space.at(int(index)) for index in allowed[order]]
@@ -161,6 +166,16 @@ class WholeSpace:
     def directions(self, *, draw: int = 0) -> Array:
         """Return the probe directions [probes, d] in the space of the first dense layer's input."""
         return derive(self.seed, "expressflow", draw, "probes").standard_normal((self.probes, self.d))
+
+    def _check_work(self) -> None:
+        check_size(self.space)
+        prefixes = self.space.size() // len(self.space.widths)
+        work = prefixes * self.space.widths[-1] ** 2 * (1 + self.probes) * len(self._draws)
+        if work > WORK_LIMIT and self.space.layers > 1:
+            raise SpaceError(
+                f"a space scored whole must take at most {WORK_LIMIT:.0e} multiply-adds, but {self.space.name} with "
+                f"{self.space.layers} layers up to {self.space.widths[-1]} wide takes {work:.0e}; use explore='sampled'"
+            )
 
     def _draw(self, index: int) -> _Draw:
         widths, layers = self.space.widths, self.space.layers
