@@ -1,0 +1,57 @@
+import pytest
+
+from archwright.core.budget import Budget
+from archwright.core.errors import SpaceError
+from archwright.core.history import History
+from archwright.core.rng import derive
+from archwright.core.trial import Proposal, Result, Trial
+from archwright.run.loop import run
+from archwright.run.simulated import SimulatedExecutor
+from archwright.search.evolution import Evolution
+from archwright.search.random import RandomSearch
+from archwright.spaces.tabular_mlp import TabularMlp, frappe
+from archwright.testing import Toy
+
+SPACE = TabularMlp((1, 2, 3, 4, 5), layers=3)
+
+
+def history(scores: list[float | None]) -> History:
+    return History(Trial(k, Proposal(SPACE.at(k)), Result(score, 0.0), 0.0) for k, score in enumerate(scores))
+
+
+def test_a_child_is_one_step_from_the_best_when_all_are_drawn_often() -> None:
+    searcher = Evolution(SPACE, population=3, sample=60)
+    (child,) = searcher.propose(history([0.1, 0.9, 0.2]), 1, rng=derive(0))
+    assert child.arch in set(SPACE.neighbours(SPACE.at(1)))
+
+
+def test_the_old_die_however_good() -> None:
+    searcher = Evolution(SPACE, population=2, sample=60)
+    (child,) = searcher.propose(history([99.0, 0.1, 0.2]), 1, rng=derive(0))
+    assert child.arch in set(SPACE.neighbours(SPACE.at(2)))
+
+
+def test_failed_trials_never_enter_the_population() -> None:
+    searcher = Evolution(SPACE, population=2, sample=60)
+    (child,) = searcher.propose(history([0.1, 0.2, None, None]), 1, rng=derive(0))
+    assert child.arch in set(SPACE.neighbours(SPACE.at(1)))
+
+
+def test_founders_are_random_until_the_population_is_full() -> None:
+    first = Evolution(SPACE, population=5, batch=5).propose(History(), 5, rng=derive(0))
+    assert list(first) == list(RandomSearch(SPACE).propose(History(), 5, rng=derive(0)))
+
+
+def test_it_beats_random_search() -> None:
+    space = frappe()
+    best = []
+    for searcher in (Evolution(space), RandomSearch(space)):
+        studies = [run(searcher, SimulatedExecutor(Toy()), Budget(trials=150), seed=seed) for seed in range(5)]
+        best.append(sum(trial.result.score or 0.0 for study in studies if (trial := study.best())))
+    assert best[0] > best[1]
+
+
+@pytest.mark.parametrize(("population", "sample"), [(0, 1), (1, 0)])
+def test_an_empty_population_or_sample_is_refused(population: int, sample: int) -> None:
+    with pytest.raises(SpaceError, match="one or more"):
+        Evolution(SPACE, population=population, sample=sample)

@@ -1,0 +1,67 @@
+"""Every space of the catalogue keeps the laws of a space."""
+
+from archwright.core.arch import Arch
+from archwright.core.catalog import names
+from archwright.core.graph import Graph
+from archwright.spaces.base import Space
+from archwright.spaces.tabular_mlp import TabularMlp, criteo, diabetes, frappe
+from archwright.testing import SpaceContract, covered
+
+
+class TestTabularMlp(SpaceContract):
+    name = "tabular_mlp"
+
+    def make(self) -> Space:
+        return TabularMlp((32, 8, 16), layers=3)
+
+
+class TestOneNetwork(SpaceContract):
+    def make(self) -> Space:
+        return TabularMlp((64,), layers=1)
+
+    def test_one_hot_has_one_per_decision_and_tells_architectures_apart(self) -> None:
+        assert self.make().one_hot(self.some(2)).tolist() == [[1.0], [1.0]]
+
+
+class TestFrappe(SpaceContract):
+    name = "frappe"
+
+    def make(self) -> Space:
+        return frappe()
+
+
+class TestDiabetes(SpaceContract):
+    name = "diabetes"
+
+    def make(self) -> Space:
+        return diabetes()
+
+
+class TestCriteo(SpaceContract):
+    name = "criteo"
+
+    def make(self) -> Space:
+        return criteo()
+
+
+class Ruled(Space):
+    """A grid of which only the points with an even sum are valid; mutants are two steps away in a neighbour's sense."""
+
+    name = "ruled"
+    arities = (4, 3, 5)
+    op_names = tuple("abcdefghijkl")
+
+    def check(self, arch: Arch) -> str | None:
+        return super().check(arch) or ("the sum is odd" if sum(arch.genes) % 2 else None)
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        return (Graph(arch.genes, frozenset({(0, 1), (1, 2)})),)
+
+
+class TestSpaceWithRules(SpaceContract):
+    def make(self) -> Space:
+        return Ruled()
+
+
+def test_every_space_has_a_contract() -> None:
+    assert covered(SpaceContract, "space") == set(names("space"))
