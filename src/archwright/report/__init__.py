@@ -1,0 +1,1 @@
+"""A run folder in; a page, a table or a figure out. Needs numpy and jinja2 only."""
