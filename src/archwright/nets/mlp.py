@@ -81,6 +81,11 @@ class TabularMlp(nn.Module):
         logits: Tensor = self.head(self.layers(hidden))
         return logits
 
+    @property
+    def n_params(self) -> int:
+        """Learned numbers."""
+        return sum(param.numel() for param in self.parameters())
+
     def use_rng(self, generator: torch.Generator) -> None:
         """Let dropout draw from `generator`, which must be on the network's device."""
         for module in self.layers:
@@ -158,7 +163,9 @@ def _folded(linear: nn.Linear, norm: nn.BatchNorm1d) -> tuple[np.ndarray, np.nda
     """Return weight and bias of `norm(linear(x))` in eval mode. In double precision: the difference cancels."""
     assert norm.running_var is not None
     assert norm.running_mean is not None
-    scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
-    weight = linear.weight.double() * scale[:, None]
-    bias = (linear.bias.double() - norm.running_mean.double()) * scale + norm.bias.double()
-    return weight.detach().float().cpu().numpy(), bias.detach().float().cpu().numpy()
+    weight, bias, gain, shift, mean, variance = (
+        tensor.detach().cpu().double()
+        for tensor in (linear.weight, linear.bias, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    )
+    scale = gain / torch.sqrt(variance + norm.eps)
+    return (weight * scale[:, None]).float().numpy(), ((bias - mean) * scale + shift).float().numpy()

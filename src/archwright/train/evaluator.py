@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from archwright.core.errors import RunError
+from archwright.core.errors import DataError, NasError, RunError
 from archwright.core.trial import Proposal, Result
 from archwright.data.arrays import load_arrays
 from archwright.nets.frozen import FrozenNet
@@ -75,16 +75,25 @@ class TrainEvaluator:
         """Train to `proposal.fidelity` epochs in total and return the best validation score so far.
 
         None as fidelity means `recipe.max_epochs`. An architecture that was stopped early, or has those epochs
-        already, is answered at once. A training that `limit_s` cuts has no score, but keeps its checkpoint, and
-        offers what it had.
+        already, is answered at once, with times of 0. A training that `limit_s` cuts has no score, but keeps its
+        checkpoint, and offers what it had.
+
+        Measures: `epochs` in total, `step_s` (mean), `valid_s`, `epoch_s` (a whole epoch and its validation),
+        `params`, `flops` (one row), `last` (score after the last epoch).
         """
         limit = Limit(limit_s)
+        try:
+            return self._train(proposal, rng, limit)
+        except NasError as error:
+            return Result(None, limit.elapsed_s(), error=str(error))
+
+    def _train(self, proposal: Proposal, rng: np.random.Generator, limit: Limit) -> Result:
         horizon = proposal.fidelity or self.recipe.max_epochs
         train, valid = self.data()
+        if len(train) < 2 or not len(valid):
+            raise DataError(f"training needs 2 rows and validation 1, but there are {len(train)} and {len(valid)}")
         state = self.state(proposal.arch, rng=rng)
         restored = state.restore(self.checkpoint(proposal.arch))
-        if len(train) < 2 or not len(valid):
-            return Result(None, limit.elapsed_s(), error="training needs two rows, validation needs one")
         saved_s = 0.0
 
         def on_epoch(state: TrainState, better: bool) -> None:
@@ -144,13 +153,12 @@ class TrainEvaluator:
 
     def _result(self, state: TrainState, fitted: Fitted, limit: Limit, horizon: int) -> Result:
         epochs = len(state.curve)
-        arrays = FrozenNet(state.net.frozen(), self.inputs, state.net.widths, self.recipe.encoding)
         measures = {
             "epochs": float(epochs),
             "step_s": fitted.step_s,
             "valid_s": fitted.valid_s,
-            "epoch_s": limit.elapsed_s() / max(1.0, fitted.steps / self._steps()) if fitted.steps else 0.0,
-            "params": float(arrays.n_params),
+            "epoch_s": self._steps() * fitted.step_s + fitted.valid_s,
+            "params": float(state.net.n_params),
             "flops": float(self._flops(state.net.widths)),
             "last": state.curve[-1] if state.curve else math.nan,
         }

@@ -115,6 +115,7 @@ class _Fit:
 
     def run(self) -> Fitted:
         state = self.state
+        state.aim_at(self.horizon)
         state.net.train()
         while len(state.curve) < self.horizon and not state.converged and self.fitted.outcome == "finished":
             if self._train_epoch():
@@ -167,11 +168,9 @@ class _Fit:
         """Return seconds to keep for one more validation and the way back."""
         if math.isinf(self.limit.limit_s):
             return 0.0
-        valid_s = self.fitted.valid_s
-        if not valid_s and self.fitted.steps:
-            step_s = self.limit.elapsed_s() / self.fitted.steps
-            valid_s = step_s * _FORWARD_SHARE * len(self.valid) / self.order.batch
-        return 1.3 * valid_s + _RETURN_S
+        step_s = self.limit.elapsed_s() / max(1, self.fitted.steps)
+        valid_s = self.fitted.valid_s or step_s * _FORWARD_SHARE * len(self.valid) / self.order.batch
+        return step_s + 1.3 * valid_s + _RETURN_S
 
     def _validate(self) -> None:
         """Validate, where a step was made since the last time; a whole epoch goes onto the curve."""
@@ -190,11 +189,5 @@ class _Fit:
             return
         better = state.note_score(score, epochs=epochs)
         if whole:
-            self._end_epoch(score, better)
+            state.end_epoch(score, patience=self.recipe.patience)
         self.on_epoch(state, better)
-
-    def _end_epoch(self, score: float, better: bool) -> None:
-        state = self.state
-        state.curve.append(score)
-        state.stale = 0 if better else state.stale + 1
-        state.converged = 0 < self.recipe.patience <= state.stale

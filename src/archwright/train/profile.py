@@ -57,7 +57,7 @@ class ProfileEvaluator:
         if not steps_s:
             return Result(None, limit.elapsed_s(), error="the limit was reached before a step was made")
         measures = {"step_s": statistics.median(steps_s[_WARM_STEPS:] or steps_s)}
-        measures["params"] = float(sum(param.numel() for param in state.net.parameters()))
+        measures["params"] = float(state.net.n_params)
         measures["valid_s"] = self._valid_s(state, valid, limit)
         measures["epoch_s"] = order.steps * measures["step_s"] + measures["valid_s"]
         if starter:

@@ -35,7 +35,8 @@ class TrainState:
         best_score: Highest score so far, validations in the middle of an epoch included.
         best: Arrays of the `FrozenNet` that had it.
         best_epochs: Epochs after which it had it.
-        stale: Finished epochs since the last better one.
+        horizon: Epochs that the learning rate falls towards.
+        horizon_start: Epochs that were finished when it was set.
         converged: Whether early stopping has ended the training.
     """
 
@@ -46,7 +47,8 @@ class TrainState:
     best_score: float | None = None
     best: Arrays = field(default_factory=dict)
     best_epochs: float = 0.0
-    stale: int = 0
+    horizon: int = 0
+    horizon_start: int = 0
     converged: bool = False
 
     def __post_init__(self) -> None:
@@ -57,6 +59,17 @@ class TrainState:
     def net(self) -> TabularMlp:
         """The network as it is now."""
         return self.stepper.net
+
+    def aim_at(self, horizon: int) -> None:
+        """Set the horizon; early stopping waits anew after a change, as the learning rate goes up again."""
+        if horizon != self.horizon:
+            self.horizon, self.horizon_start = horizon, len(self.curve)
+
+    def end_epoch(self, score: float, *, patience: int) -> None:
+        """Add the score of a whole epoch to the curve, and stop early where `patience` epochs were no better."""
+        self.curve.append(score)
+        best_at = self.curve.index(max(self.curve)) + 1
+        self.converged = 0 < patience <= len(self.curve) - max(best_at, self.horizon_start)
 
     def note_score(self, score: float, *, epochs: float) -> bool:
         """Record a validation and return whether it is the best so far."""
@@ -114,7 +127,7 @@ class TrainState:
         return {"format": _FORMAT, "widths": list(self.net.widths), "recipe": self.net.recipe.to_json()}
 
     def _numbers(self) -> dict[str, Any]:
-        names = ("seed", "steps", "curve", "best_score", "best_epochs", "stale", "converged")
+        names = ("seed", "steps", "curve", "best_score", "best_epochs", "horizon", "horizon_start", "converged")
         return {name: getattr(self, name) for name in names}
 
 
