@@ -20,8 +20,8 @@ import torch
 
 from archwright.core.rng import derive
 from archwright.data.metrics import DEFAULT_METRIC
-from archwright.data.task import Task, make_task
 from archwright.data.tables import read_table
+from archwright.data.task import Task, make_task
 from archwright.nets.inputs import Inputs
 from archwright.nets.mlp import TabularMlp
 from archwright.nets.recipe import Recipe
