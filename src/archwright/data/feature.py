@@ -125,5 +125,5 @@ def date_part(times: pd.Series[Any], part: str) -> npt.NDArray[np.float64]:
         missing = times.isna().to_numpy()
         seconds = times.to_numpy().astype("datetime64[s]").astype(np.int64).astype(np.float64)
         return np.where(missing, np.nan, seconds)
-    values: npt.NDArray[np.float64] = getattr(times.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)
+    values: npt.NDArray[np.float64] = getattr(times.dt, "day_of_week" if part == "weekday" else part).to_numpy(dtype=np.float64, na_value=np.nan)
     return values
