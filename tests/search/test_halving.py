@@ -1,3 +1,4 @@
+import itertools
 from collections import Counter
 
 import pytest
@@ -25,7 +26,7 @@ def test_rungs_grow_in_epochs_and_shrink_in_candidates(
 ) -> None:
     rungs = halving(candidates=candidates, start=start, eta=eta, cap=cap, keep=keep)
     assert rungs[0] == (min(start, cap), candidates)
-    assert all(a.epochs < b.epochs <= cap and a.alive >= b.alive for a, b in zip(rungs, rungs[1:], strict=False))
+    assert all(a.epochs < b.epochs <= cap and a.alive >= b.alive for a, b in itertools.pairwise(rungs))
     assert rungs[-1].epochs == cap or rungs[-1].alive <= keep
 
 

@@ -73,5 +73,5 @@ def test_widths_that_the_space_lacks_are_refused(widths: tuple[int, ...]) -> Non
 
 
 def test_widths_of_a_stranger_are_refused() -> None:
-    with pytest.raises(ArchError, match="gene 1 must be 0..1"):
+    with pytest.raises(ArchError, match=r"gene 1 must be 0\.\.1"):
         TabularMlp((8, 16), layers=2).widths_of(Arch("tabular_mlp", (0, 2)))

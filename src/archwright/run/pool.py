@@ -118,7 +118,9 @@ class PoolExecutor:
 
         Raises:
             RunError: if no worker is free, or `use` was never called.
+            WorkerError: if workers keep dying before they are ready.
         """
+        self._look(0.0)  # A worker that died while it was idle must not get the task.
         idle = [slot for slot in self._slots if slot.task is None]
         if not idle or not self._version:
             raise RunError("submit needs an evaluator (`use`) and a free worker (`free`)")
