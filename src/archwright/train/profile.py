@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
@@ -30,26 +29,22 @@ _STARTER_S = 0.4
 _VALID_ROWS = 8192
 
 
-@dataclass
-class ProfileEvaluator:
+class ProfileEvaluator(TrainEvaluator):
     """Times some training steps of an architecture. The score is -epoch_s: higher is faster.
 
     Measures: `step_s` (median), `valid_s`, `epoch_s` (an epoch and its validation), `params`. A proposal with
     the note `starter` is trained for up to 60 steps or 0.4 s, validated and offered: its `valid` is the score.
 
-    Args:
-        trainer: Has the task, the settings and the folder for offers. Checkpoints are not touched.
+    Takes the arguments of `TrainEvaluator`; checkpoints are not touched.
     """
-
-    trainer: TrainEvaluator
 
     def evaluate(self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None) -> Result:
         """Return the times of `proposal.arch`; no score if the limit did not allow even one timed step."""
         limit = Limit(limit_s)
-        train, valid = self.trainer.data()
-        state = self.trainer.state(proposal.arch, rng=rng)
+        train, valid = self.data()
+        state = self.state(proposal.arch, rng=rng)
         starter = proposal.note == STARTER
-        recipe = self.trainer.recipe
+        recipe = self.recipe
         order = Order(
             len(train), batch=recipe.batch, epoch_steps=recipe.epoch_steps, seed=state.seed, device=train.y.device
         )
@@ -68,17 +63,17 @@ class ProfileEvaluator:
         """Return seconds of a whole validation, from one batch of it."""
         part = valid.part(0, _VALID_ROWS)
         began_s = limit.elapsed_s()
-        validate(state.net, part, kind=self.trainer.kind, metric=self.trainer.metric, limit=limit)
+        validate(state.net, part, kind=self.kind, metric=self.metric, limit=limit)
         return (limit.elapsed_s() - began_s) * len(valid) / len(part)
 
     def _offer(
         self, state: TrainState, proposal: Proposal, valid: Rows, limit: Limit, *, epochs: float
     ) -> dict[str, float]:
-        score = validate(state.net, valid, kind=self.trainer.kind, metric=self.trainer.metric, limit=limit)
+        score = validate(state.net, valid, kind=self.kind, metric=self.metric, limit=limit)
         if score is None or not np.isfinite(score):
             return {}
         state.note_score(score, epochs=epochs)
-        self.trainer.offer(state, proposal.arch)
+        self.offer(state, proposal.arch)
         return {"valid": score}
 
 
