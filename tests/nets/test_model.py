@@ -1,5 +1,7 @@
 """A network with its schema."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +108,11 @@ def test_a_reader_finds_the_old_model_or_the_new(tmp_path: Path) -> None:
     for _ in range(3):
         model.save(tmp_path / "model.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_what_the_driver_needs_is_loaded_without_torch_and_scikit_learn() -> None:
+    code = (
+        "import sys, archwright.nets.model, archwright.nets.inputs, archwright.train.offers;"
+        "assert not {'torch', 'sklearn', 'scipy'} & sys.modules.keys(), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
