@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from archwright.core.errors import RunError
 
 __all__ = ["Arrays", "Split", "load_arrays", "save_arrays"]
+
+# An array file of at most this size is its header and next to nothing else.
+_HEADER_BYTES = 256
 
 # N rows, M numeric fields, C categorical fields.
 
@@ -28,7 +32,7 @@ class Split:
 
     num: npt.NDArray[np.float32]
     cat: npt.NDArray[np.int32]
-    y: npt.NDArray[np.generic]
+    y: npt.NDArray[Any]
     weight: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
@@ -75,7 +79,11 @@ def _load(folder: Path, part: str) -> Split:
         raise RunError(f"the arrays in {folder} cannot be read ({error}); start the run again.") from error
 
 
-def _map(path: Path) -> npt.NDArray[np.generic]:
+def _map(path: Path) -> npt.NDArray[Any]:
     # An empty array cannot be mapped: a table without numeric (or categorical) fields has one.
-    array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False) if path.stat().st_size > 256 else np.load(path, allow_pickle=False)
+    array: npt.NDArray[Any] = (
+        np.load(path, mmap_mode="r", allow_pickle=False)
+        if path.stat().st_size > _HEADER_BYTES
+        else np.load(path, allow_pickle=False)
+    )
     return array

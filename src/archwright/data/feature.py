@@ -81,9 +81,7 @@ class Feature:
             return (1 + len(self.categories) + self.has_missing,)
         return (2,) if self.has_missing else ()
 
-    def encode_into(
-        self, series: pd.Series[Any], *, num: npt.NDArray[np.float32], cat: npt.NDArray[np.int32]
-    ) -> None:
+    def encode_into(self, series: pd.Series[Any], *, num: npt.NDArray[np.float32], cat: npt.NDArray[np.int32]) -> None:
         """Write this column's fields.
 
         Args:
@@ -125,5 +123,7 @@ def date_part(times: pd.Series[Any], part: str) -> npt.NDArray[np.float64]:
         missing = times.isna().to_numpy()
         seconds = times.to_numpy().astype("datetime64[s]").astype(np.int64).astype(np.float64)
         return np.where(missing, np.nan, seconds)
-    values: npt.NDArray[np.float64] = getattr(times.dt, "day_of_week" if part == "weekday" else part).to_numpy(dtype=np.float64, na_value=np.nan)
+    values: npt.NDArray[np.float64] = getattr(times.dt, "day_of_week" if part == "weekday" else part).to_numpy(
+        dtype=np.float64, na_value=np.nan
+    )
     return values

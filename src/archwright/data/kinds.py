@@ -178,7 +178,9 @@ def _datetime(series: pd.Series[Any], dtype: str, date_format: str) -> Feature |
     missing = times.isna().to_numpy()
     if missing.all():
         return Dropped(name, "none of its values is a date")
-    means, stds, parts = [], [], []
+    means: list[float] = []
+    stds: list[float] = []
+    parts: list[str] = []
     for part in DATE_PARTS:
         values = date_part(times, part)[~missing]
         mean, std = mean_and_std(values)
@@ -229,9 +231,8 @@ def _date_format(texts: tuple[str, ...]) -> str:
     column = pd.Series(texts, dtype=object)
     for candidate in candidates:
         # The first values decide cheaply against most formats.
-        if not as_times(column.head(20), date_format=candidate).isna().any():
-            if not as_times(column, date_format=candidate).isna().any():
-                return candidate
+        if all(not as_times(some, date_format=candidate).isna().any() for some in (column.head(20), column)):
+            return candidate
     return ""
 
 

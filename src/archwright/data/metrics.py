@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,8 @@ __all__ = [
     "value_of",
 ]
 
-Array = npt.NDArray[np.generic]
-Weight = npt.NDArray[np.generic] | None
+Array = npt.NDArray[Any]
+Weight = npt.NDArray[Any] | None
 
 # As scikit-learn's log_loss: a certain and wrong prediction costs much, not infinitely much.
 _EPSILON = 1e-7
@@ -94,7 +95,7 @@ def rmse(y: Array, prediction: Array, weight: Weight = None) -> float:
 
 
 def r2(y: Array, prediction: Array, weight: Weight = None) -> float:
-    """Return the share of variance explained; 0 for the mean of these rows, negative if worse, NaN if `y` is constant."""
+    """Return the share of variance explained: 0 for the mean of these rows, NaN if `y` is constant."""
     y = np.asarray(y, dtype=np.float64)
     centred = y - np.average(y, weights=weight)
     total = float(np.average(centred * centred, weights=weight))
@@ -136,9 +137,7 @@ def find_metric(name: str | None, kind: str) -> Metric:
     return metric
 
 
-def score(
-    metric: str | Metric, y: Array, prediction: Array, weight: Weight = None, *, scale: float = 1.0
-) -> float:
+def score(metric: str | Metric, y: Array, prediction: Array, weight: Weight = None, *, scale: float = 1.0) -> float:
     """Return the metric with its sign turned so that higher is always better. NaN where it is not defined.
 
     Args:

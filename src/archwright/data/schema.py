@@ -144,7 +144,7 @@ class Schema:
         """Return the targets as numbers; see `Target.encode`."""
         return self.target.encode(series)
 
-    def decode(self, values: npt.NDArray[np.generic]) -> npt.NDArray[Any]:
+    def decode(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return predictions in the target's own form; see `Target.decode`."""
         return self.target.decode(values)
 

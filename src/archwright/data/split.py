@@ -67,7 +67,9 @@ def rows_by_fraction(
     )
     trained = np.setdiff1d(rest, validated, assume_unique=True)
     if not len(validated) or not len(trained):
-        raise DataError(f"{len(rows)} rows are too few to hold some out for validation; give more rows or a larger share.")
+        raise DataError(
+            f"{len(rows)} rows are too few to hold some out for validation; give more rows or a larger share."
+        )
     return Rows(rows[trained], rows[validated], rows[tested])
 
 

@@ -19,7 +19,9 @@ __all__ = ["Table", "check_columns", "did_you_mean", "read_table"]
 _DELIMITED = (".csv", ".tsv", ".txt")
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 _SPARSE = (".libsvm", ".libfm", ".svm")
-_FORMATS = f"{', '.join(_DELIMITED)} (also {', '.join(_PACKED)}), .parquet, .feather, .arrow, .arff, {', '.join(_SPARSE)}"
+_FORMATS = (
+    f"{', '.join(_DELIMITED)} (also {', '.join(_PACKED)}), .parquet, .feather, .arrow, .arff, {', '.join(_SPARSE)}"
+)
 
 
 @dataclass(frozen=True, slots=True)

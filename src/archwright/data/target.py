@@ -71,7 +71,7 @@ class Target:
         self._must(codes >= 0, series)
         return codes.astype(np.float32) if self.kind == "binary" else codes
 
-    def decode(self, values: npt.NDArray[np.generic]) -> npt.NDArray[Any]:
+    def decode(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return predictions in the target's own form.
 
         Args:
@@ -79,10 +79,12 @@ class Target:
                 standardised.
         """
         if self.kind == "real":
-            return np.asarray(values, dtype=np.float64) * self.std + self.mean
+            units: npt.NDArray[Any] = np.asarray(values, dtype=np.float64) * self.std + self.mean
+            return units
         values = np.asarray(values)
         index = values.argmax(axis=1) if values.ndim == 2 else (values > 0.5).astype(np.int64)
-        return self.labels()[index]
+        labels: npt.NDArray[Any] = self.labels()[index]
+        return labels
 
     def labels(self) -> npt.NDArray[Any]:
         """Return the classes as an array: of numbers or booleans where all are, else of objects."""
@@ -137,8 +139,10 @@ def infer_target(series: pd.Series[Any], *, kind: str | None = None, positive: s
         raise DataError(f"the target {name!r} is missing in every row.")
     dtype = column_type(series)
     if dtype in ("other", "datetime"):
-        raise DataError(f"the target {name!r} holds {'dates' if dtype == 'datetime' else 'lists or bytes'}; "
-                        "it must be numbers or labels.")
+        raise DataError(
+            f"the target {name!r} holds {'dates' if dtype == 'datetime' else 'lists or bytes'}; "
+            "it must be numbers or labels."
+        )
     if positive is not None:
         if kind not in (None, "binary"):
             raise DataError(f"a positive label makes the target binary; leave it out for kind {kind!r}.")
@@ -200,7 +204,9 @@ def _real(series: pd.Series[Any]) -> Target:
     if not len(values):
         raise DataError(f"the target {str(series.name)!r} has no finite number.")
     if (values == values[0]).all():
-        raise DataError(f"the target {str(series.name)!r} has one value only: {values[0]:g}; there is nothing to learn.")
+        raise DataError(
+            f"the target {str(series.name)!r} has one value only: {values[0]:g}; there is nothing to learn."
+        )
     return Target(str(series.name), "real")
 
 
@@ -226,7 +232,9 @@ def _one_label(series: pd.Series[Any], positive: str) -> Target:
     chosen = [label for label in labels if text_of(label) == text_of(positive)]
     if not chosen:
         texts = [text_of(label) for label in labels]
-        raise DataError(f"the target {name!r} has no label {text_of(positive)!r}. {did_you_mean(text_of(positive), texts)}")
+        raise DataError(
+            f"the target {name!r} has no label {text_of(positive)!r}. {did_you_mean(text_of(positive), texts)}"
+        )
     rest = [label for label in labels if label is not chosen[0]]
     if not rest:
         raise DataError(f"the target {name!r} has one class only: {chosen[0]!r}; there is nothing to learn.")

@@ -251,9 +251,7 @@ def _split(
             return given
         drawn = rows_by_fraction(rows, valid=test_fraction, test=0.0, seed=seed, classes=classes, groups=groups)
         return Rows(drawn.train, given.valid, drawn.valid)
-    drawn = rows_by_fraction(
-        rows, valid=valid_fraction, test=test_fraction, seed=seed, classes=classes, groups=groups
-    )
+    drawn = rows_by_fraction(rows, valid=valid_fraction, test=test_fraction, seed=seed, classes=classes, groups=groups)
     return drawn if given is None or not len(given.test) else replace(drawn, test=given.test)
 
 
@@ -278,14 +276,16 @@ def _without_new_classes(draft: _Draft, rows: Rows) -> Rows:
     if not absent:
         return rows
     if len(absent) > len(target.classes) - 2:
-        raise DataError(f"the training rows hold one class only of the target {target.name!r}; there is nothing to learn.")
+        raise DataError(
+            f"the training rows hold one class only of the target {target.name!r}; there is nothing to learn."
+        )
     kept = tuple(label for label, n in zip(target.classes, counts, strict=True) if n)
     draft.target = replace(target, classes=kept)
     known = draft.target.known(column)
     valid, test = rows.valid[known[rows.valid]], rows.test[known[rows.test]]
     n = len(rows.valid) + len(rows.test) - len(valid) - len(test)
     draft.warnings.append(
-        f"no training row has the class {', '.join(absent[:5])} of {target.name!r}; {n} other rows that have it are left out."
+        f"no training row has the class {', '.join(absent[:5])} of {target.name!r}; {n} other rows with it are left out."
     )
     if not len(valid):
         raise DataError("no validation row has a class that the training rows hold.")
@@ -353,4 +353,5 @@ def _balanced(train: Split) -> npt.NDArray[np.float32]:
     own = np.ones(len(index)) if train.weight is None else train.weight.astype(np.float64)
     totals = np.bincount(index, weights=own)
     shares = own / np.where(totals > 0, totals, 1.0)[index]
-    return (shares * len(index) / max(shares.sum(), 1e-12)).astype(np.float32)
+    weights: npt.NDArray[np.float32] = (shares * len(index) / shares.sum()).astype(np.float32)
+    return weights
