@@ -35,7 +35,8 @@ def halving(*, candidates: int, start: int, eta: int, cap: int, keep: int = 1) -
         start: Epochs of the first rung.
         eta: From rung to rung, epochs grow by this factor and candidates shrink by it, rounded down.
         cap: Epochs that no rung exceeds; the rung that reaches it is the last.
-        keep: Candidates that are never dropped; a rung with no more than these is the last.
+        keep: Candidates that are never dropped, so that as many workers have something to do in every rung. There
+            are as many rungs as with one.
 
     Raises:
         SpaceError: if a number is below one, or `eta` below two.
@@ -48,10 +49,10 @@ def halving(*, candidates: int, start: int, eta: int, cap: int, keep: int = 1) -
     for name, value in given.items():
         if value < 1:
             raise SpaceError(f"halving needs {name} of one or more, but it is {value}")
-    rungs = [Rung(min(start, cap), candidates)]
-    while rungs[-1].alive > keep and rungs[-1].epochs < cap:
-        last = rungs[-1]
-        rungs.append(Rung(min(last.epochs * eta, cap), max(keep, last.alive // eta)))
+    rungs, law = [Rung(min(start, cap), candidates)], candidates
+    while law > 1 and rungs[-1].epochs < cap:
+        law //= eta
+        rungs.append(Rung(min(rungs[-1].epochs * eta, cap), min(candidates, max(keep, law))))
     return tuple(rungs)
 
 
@@ -74,6 +75,7 @@ class Halving:
         candidates: Distinct architectures, the most promising first.
         rungs: Epochs in total and candidates alive, of each rung.
         batch: Proposals per question.
+        note: Remark on every proposal; by default the rung.
 
     Raises:
         SpaceError: if candidates repeat, or rungs do not grow in epochs and shrink in candidates.
@@ -85,6 +87,7 @@ class Halving:
     candidates: tuple[Arch, ...]
     rungs: Rungs
     batch: int = 1
+    note: str = ""
 
     def __post_init__(self) -> None:
         if len(set(self.candidates)) != len(self.candidates):
@@ -102,7 +105,7 @@ class Halving:
             running = {proposal.arch for proposal in history.pending if proposal.fidelity == upto}
             fresh = [arch for arch in todo if arch not in done and arch not in running]
             if fresh:
-                return [Proposal(arch, upto, f"rung {rung}") for arch in fresh[:n]]
+                return [Proposal(arch, upto, self.note or f"rung {rung}") for arch in fresh[:n]]
             if not running.isdisjoint(todo):
                 return []
             todo = _ranked(todo, done)
