@@ -56,3 +56,13 @@ def test_edges_of_a_large_table_are_near_the_exact_quantiles() -> None:
     column = np.random.default_rng(0).random(250_000).astype(np.float32)
     (edges,) = Inputs.of(task(column[:, None]), Recipe(bins=4)).edges
     assert edges == pytest.approx((0, 0.25, 0.5, 0.75, 1), abs=0.01)
+
+
+@pytest.mark.parametrize("encoding", ["ple", "quantile"])
+def test_a_value_that_most_rows_have_leaves_bins_to_the_others(encoding: str) -> None:
+    rng = np.random.default_rng(0)
+    column = np.where(rng.random(5000) < 0.92, 0, rng.random(5000)).astype(np.float32)
+    (edges,) = Inputs.of(task(column[:, None]), Recipe(encoding=encoding, bins=16)).edges
+    assert len(edges) == 17
+    assert edges[0] == 0
+    assert edges[8] == pytest.approx(7 / 15, abs=0.05)

@@ -88,9 +88,7 @@ def _ple_edges(column: npt.NDArray[np.float32], bins: int) -> npt.NDArray[np.flo
     With few distinct values every one of them is an edge, so that each has an encoding of its own.
     """
     values = np.unique(column)
-    if len(values) > bins + 1:
-        values = np.unique(np.quantile(column, np.linspace(0, 1, bins + 1)).astype(np.float32))
-    return _widened(values)
+    return _widened(values if len(values) <= bins + 1 else _quantiles(column, bins))
 
 
 def _quantile_edges(column: npt.NDArray[np.float32], bins: int) -> npt.NDArray[np.float32]:
@@ -100,9 +98,24 @@ def _quantile_edges(column: npt.NDArray[np.float32], bins: int) -> npt.NDArray[n
     """
     values = np.unique(column)
     if len(values) > bins:
-        return _widened(np.unique(np.quantile(column, np.linspace(0, 1, bins + 1)).astype(np.float32)))
+        return _widened(_quantiles(column, bins))
     middles = (values[:-1] + values[1:]) / 2
     return _widened(np.unique(np.concatenate([values[:1], middles, values[-1:]]).astype(np.float32)))
+
+
+def _quantiles(column: npt.NDArray[np.float32], bins: int) -> npt.NDArray[np.float32]:
+    """Return the edges of at most `bins` bins with about as many rows each.
+
+    A value that fills a bin by itself is an edge of its own, and the other bins are shared out among the other
+    rows. Plain quantiles would all fall on it: of adult's `capital_gain`, 92 % zeros and 123 values in all,
+    they make 3 bins out of 32.
+    """
+    values, counts = np.unique(column, return_counts=True)
+    heavy = values[counts * bins > len(column)]
+    others = column[~np.isin(column, heavy)]
+    shares = np.linspace(0, 1, max(1, bins - len(heavy)) + 1)
+    edges = np.quantile(others, shares).astype(np.float32) if len(others) else others
+    return np.unique(np.concatenate([heavy, edges]))
 
 
 def _widened(edges: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
