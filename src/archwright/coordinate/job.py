@@ -168,6 +168,9 @@ class Job:
         with session.phase("encode"):
             for path in (folder.offers, folder.checkpoints):
                 path.mkdir(exist_ok=True)
+            if self.recipe == Recipe():
+                # Settings that somebody chose stay as they are.
+                self.recipe = self.recipe.sized(len(task.train.y))
             recipe = self.recipe
             inputs = Inputs.of(task, recipe)
             record.space = {
@@ -199,7 +202,15 @@ class Job:
         folder, search, space = self.folder, self.search, self.space
         made = evaluators(folder, space, inputs, self.recipe, task, device=search.device, inside=not session.pool)
         with session.phase("profile"):
-            profile(session, made.profiling, space=space, cost=cost, seed=search.seed)
+            profile(
+                session,
+                made.profiling,
+                space=space,
+                cost=cost,
+                seed=search.seed,
+                # How far a starter gets depends on the clock; who counts trials wants the same result every time.
+                starter=search.max_trials is None,
+            )
             if session.incumbent is not None:
                 session.test_s = _test_seconds(task, session.incumbent, session)
         with (

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from archwright.core.errors import BudgetError
 from archwright.search.halving import Rung, Rungs, halving
 
-__all__ = ["RATIO", "UNIT", "Plan", "plan", "rungs_seconds"]
+__all__ = ["RATIO", "UNIT", "Plan", "counted", "plan", "rungs_seconds"]
 
 #: Architectures scored for each one trained. Source: ATLAS, sec. 3.4 and App. E (M/K about 30).
 RATIO = 30
@@ -100,6 +100,28 @@ def plan(
     fits = int((budget_s - score_s) / times[0])
     rungs = (Rung(max(1, min(fits, cap, unit)), 1),)
     return Plan(1, rungs, score_s + rungs_seconds(rungs, times[:1], workers=1), cut=fits < 1)
+
+
+def counted(trials: int, *, start: int, eta: int, cap: int) -> Rungs:
+    """Return the rungs with the most candidates that need at most `trials` trainings; the last one trains fully.
+
+    Args:
+        trials: Trainings, one or more; each rung of each candidate counts.
+        start: Epochs of the first rung.
+        eta: Of how many candidates one survives a rung.
+        cap: Epochs of a full training.
+
+    Example:
+        >>> [tuple(rung) for rung in counted(10, start=2, eta=2, cap=20)]
+        [(2, 6), (4, 3), (20, 1)]
+    """
+    made: Rungs = (Rung(cap, 1),)
+    for candidates in range(2, trials + 1):
+        rungs = halving(candidates=candidates, start=start, eta=eta, cap=cap)
+        if sum(alive for _, alive in rungs) > trials:
+            break
+        made = (*rungs[:-1], Rung(cap, rungs[-1].alive))
+    return made
 
 
 def rungs_seconds(rungs: Rungs, epoch_s: npt.NDArray[np.float64], *, workers: int, done: int = 0) -> float:

@@ -25,10 +25,12 @@ SHARE, MOST_S = 0.05, 2.0
 SHORT_S = 3.0
 
 
-def profile(session: Session, evaluator: Evaluator, *, space: TabularMlp, cost: EpochCost, seed: int) -> None:
+def profile(
+    session: Session, evaluator: Evaluator, *, space: TabularMlp, cost: EpochCost, seed: int, starter: bool = True
+) -> None:
     """Time the smallest, a middle and the largest network for a few steps, and tell `cost`.
 
-    The smallest comes first and is offered as the first trained incumbent.
+    The smallest comes first and, as the starter, is offered as the first trained incumbent.
 
     Args:
         session: Clock and executor.
@@ -36,6 +38,7 @@ def profile(session: Session, evaluator: Evaluator, *, space: TabularMlp, cost: 
         space: The search space.
         cost: Learns the timings.
         seed: Seed of the networks' weights.
+        starter: Whether there is one.
     """
     left_s = session.left_s()
     if left_s <= 0:
@@ -45,7 +48,7 @@ def profile(session: Session, evaluator: Evaluator, *, space: TabularMlp, cost: 
     archs = [Arch(space.name, (gene,) * len(space.arities)) for gene in genes]
     # Workers may still be importing torch, and that must not count as a network's time: the limit is the phase's.
     study = run(
-        _Once(tuple(archs), max(0.2, min(SHARE * left_s, MOST_S))),
+        _Once(tuple(archs), max(0.2, min(SHARE * left_s, MOST_S)), note="starter" if starter else ""),
         session.executor(evaluator),
         Budget(seconds=session.train_until_s),
         seed=seed,
@@ -62,13 +65,14 @@ def profile(session: Session, evaluator: Evaluator, *, space: TabularMlp, cost: 
 
 @dataclass(frozen=True)
 class _Once:
-    """Proposes each architecture once; the first one is the starter."""
+    """Proposes each architecture once, the first one with the note."""
 
     archs: tuple[Arch, ...]
     limit_s: float
+    note: str = ""
     batch: int = 1
 
     def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
         seen = history.seen()
         fresh = [arch for arch in self.archs if arch not in seen]
-        return [Proposal(arch, note="starter" if arch == self.archs[0] else "") for arch in fresh[:n]]
+        return [Proposal(arch, note=self.note if arch == self.archs[0] else "") for arch in fresh[:n]]

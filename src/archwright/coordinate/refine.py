@@ -12,7 +12,7 @@ import numpy as np
 from archwright.coordinate.cost import EpochCost, Timed
 from archwright.coordinate.filter import Filter, cheapest
 from archwright.coordinate.options import SearchOptions
-from archwright.coordinate.plan import Plan, plan, rungs_seconds
+from archwright.coordinate.plan import Plan, counted, plan, rungs_seconds
 from archwright.coordinate.session import Session
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
@@ -33,6 +33,8 @@ CANDIDATES = 8
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
 SHARES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.0)
+#: Share of the time left within which a plan by `max_trials` must fit, so that the clock does not disturb it.
+COUNTED_SHARE = 0.5
 
 
 class _Shape(TypedDict):
@@ -63,19 +65,17 @@ def replan(rungs: Rungs, epoch_s: Sequence[float], *, done: int, left_s: float, 
         workers: Candidates that train at the same time.
 
     Returns:
-        A schedule with the same epochs; where nothing fits, only the best survivors go on to the first rung, and
-        the clock ends them.
+        The same epochs with fewer survivors; where even as many as there are workers do not fit, one last rung
+        of those, with as many epochs as fit, at least one more.
     """
     times = np.asarray(epoch_s, dtype=np.float64)
-    for length in range(len(rungs), 0, -1):
-        for share in SHARES:
-            kept = tuple(
-                Rung(epochs, max(min(workers, len(times)), min(len(times), math.ceil(share * alive))))
-                for epochs, alive in rungs[:length]
-            )
-            if rungs_seconds(kept, times[: kept[0].alive], workers=workers, done=done) <= left_s:
-                return kept
-    return (Rung(rungs[0].epochs, min(workers, len(times))),)
+    few = min(workers, len(times))
+    for share in SHARES:
+        kept = tuple(Rung(epochs, max(few, min(len(times), math.ceil(share * alive)))) for epochs, alive in rungs)
+        if rungs_seconds(kept, times[: kept[0].alive], workers=workers, done=done) <= left_s:
+            return kept
+    fits = done + int(left_s / times[:few].max())
+    return (Rung(max(done + 1, min(fits, rungs[-1].epochs)), few),)
 
 
 class Refinement:
@@ -116,6 +116,8 @@ class Refinement:
         self._workers = max(1, session.workers)
         self._tried: set[Arch] = set()
         self._finalists: tuple[Arch, ...] = ()
+        self._epochs: dict[Arch, int] = {}
+        self._is_counted = False
 
     def walk(self) -> None:
         """Run brackets until the time, the trials or the space are used up."""
@@ -123,9 +125,16 @@ class Refinement:
         while not self._is_over():
             chosen, made = self._next_bracket(bracket)
             if not chosen or (made.cut and bracket > 1):
+                self._last_stretch()
                 return
             self._bracket(bracket, chosen, made)
             bracket += 1
+
+    def _last_stretch(self) -> None:
+        """Train the finalists on for what time is left; the clock ends them, and their rate follows it."""
+        finalists = [arch for arch in self._finalists if self._epochs.get(arch, 0) < self._cap]
+        if finalists and not self._is_over():
+            self._rung(finalists, self._cap, "last stretch")
 
     def _is_over(self) -> bool:
         most = self._options.max_trials
@@ -135,6 +144,10 @@ class Refinement:
 
     def _next_bracket(self, bracket: int) -> tuple[list[Arch], Plan]:
         """Return the candidates of a bracket and their schedule."""
+        by_count = self._counted_bracket(bracket)
+        if by_count is not None:
+            return by_count
+        self._is_counted = False
         options, left_s = self._options, max(self._session.left_s(), 1e-3)
         shape = _Shape(unit=options.unit, eta=options.eta, cap=self._cap, workers=self._workers)
         limit_s = affordable_s(left_s, **shape)
@@ -150,6 +163,26 @@ class Refinement:
         self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
         return candidates[: made.candidates], made
 
+    def _counted_bracket(self, bracket: int) -> tuple[list[Arch], Plan] | None:
+        """Return a bracket that uses up `max_trials`, chosen without the clock so that it is the same every time.
+
+        None where trials are not limited, or the time is too short for as many of them.
+        """
+        options = self._options
+        if options.max_trials is None:
+            return None
+        left = options.max_trials - len(self._study.history)
+        rungs = counted(left, start=options.unit, eta=options.eta, cap=self._cap)
+        candidates = self._filter.top(rungs[0].alive, limit_s=math.inf, cost=self._cost, exclude=self._tried)
+        if 0 < len(candidates) < rungs[0].alive:  # the space is nearly used up
+            rungs = tuple(Rung(epochs, min(alive, len(candidates))) for epochs, alive in rungs)
+        priced_s = rungs_seconds(rungs, self._cost.seconds(candidates), workers=self._workers) if candidates else 0.0
+        if priced_s > COUNTED_SHARE * self._session.left_s():
+            return None
+        self._note_plan(rungs, priced_s, f"bracket {bracket} of {left} trials")
+        self._is_counted = True
+        return candidates, Plan(score=self._filter.scored, rungs=rungs, seconds=priced_s)
+
     def _bracket(self, bracket: int, alive: list[Arch], made: Plan) -> None:
         """Walk one bracket's rungs, planning what remains after each."""
         rungs, number = made.rungs, 1
@@ -157,7 +190,7 @@ class Refinement:
             epochs, count = rungs[0]
             alive = self._rung(alive[:count], epochs, f"bracket {bracket} rung {number}")
             rungs, number = rungs[1:], number + 1
-            if rungs and alive and self._session.left_s() > 0:
+            if rungs and alive and not self._is_counted and self._session.left_s() > 0:
                 times = self._cost.seconds(alive).tolist()
                 left_s = self._session.left_s()
                 rungs = replan(rungs, times, done=epochs, left_s=left_s, workers=self._workers)
@@ -182,6 +215,7 @@ class Refinement:
         session.turn("refine", note)
         self._learn(self._study.history.done[before:])
         self._tried.update(alive)
+        self._epochs |= dict.fromkeys(alive, epochs)
         # From all trials at this fidelity: a finalist of an earlier bracket has its score from then.
         wanted = set(alive)
         scores = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from archwright.core.errors import NasError
@@ -12,6 +12,8 @@ __all__ = ["ENCODINGS", "Recipe", "RecipeError"]
 #: How a numeric value becomes a vector; see `nets.numeric`.
 ENCODINGS = ("linear", "ple", "quantile")
 _TABLE_INITS = ("xavier", "uniform")
+#: For small tables: smallest batch, steps that a pass should have, and steps of a full training.
+_LEAST_BATCH, _PASS_STEPS, _LEAST_STEPS = 32, 16, 1000
 
 
 class RecipeError(NasError, ValueError):
@@ -81,6 +83,19 @@ class Recipe:
             clip=0.0,
             patience=0,
         )
+
+    def sized(self, n_rows: int) -> Self:
+        """Return the settings for a small table: smaller batches and more epochs; others stay as they are.
+
+        120 rows in one batch would make one step of an epoch, and 20 steps of a full training. Idempotent.
+
+        Args:
+            n_rows: Rows to train on.
+        """
+        batch = min(self.batch, max(_LEAST_BATCH, n_rows // _PASS_STEPS))
+        steps = min(self.epoch_steps, -(-n_rows // batch))
+        times = max(1, -(-_LEAST_STEPS // (steps * self.max_epochs)))
+        return replace(self, batch=batch, max_epochs=times * self.max_epochs, patience=times * self.patience)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain values."""
