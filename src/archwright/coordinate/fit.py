@@ -108,6 +108,8 @@ def resume(
     source = record.data["source"] if table is None else table
     if source is None:
         raise RunError(f"the table of {folder.path} came from memory: give it again (--data FILE)")
+    # Exports show the network of the session that made them: the files stay, the record forgets them.
+    record.exports = {}
     search = SearchOptions.from_json(record.settings | ({} if workers is None else {"workers": workers}))
     task, recipe = TaskOptions.from_json(record.data["options"]), Recipe.from_json(record.recipe)
     return Job(folder, record, task, search, recipe, _space(search)).go(
