@@ -1,0 +1,27 @@
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archwright.core.rng import derive
+
+
+@given(st.integers(), st.text(max_size=5), st.integers())
+def test_equal_keys_give_equal_numbers(seed: int, name: str, k: int) -> None:
+    assert derive(seed, name, k).random(3).tolist() == derive(seed, name, k).random(3).tolist()
+
+
+def test_every_part_of_the_key_counts() -> None:
+    keys = [(0, "a", 1), (1, "a", 1), (0, "b", 1), (0, "a", 2), (0, "a", "1"), (0, "a"), (0,)]
+    first = [derive(*key).random() for key in keys]
+    assert len(set(first)) == len(keys)
+
+
+def test_numbers_are_the_same_on_every_machine() -> None:
+    assert derive(0, "trial", 7).integers(10**6, size=3).tolist() == [616651, 632173, 853845]
+
+
+def test_neighbouring_keys_are_independent() -> None:
+    columns = [derive(0, "trial", k).random(50) for k in range(50)]
+    for a, b in itertools.pairwise(columns):
+        assert abs(((a - a.mean()) * (b - b.mean())).mean()) / (a.std() * b.std()) < 0.6
