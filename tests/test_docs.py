@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 #: Seconds in place of the budgets that the pages show.
-BUDGET_S = 5
+BUDGET_S = 3
 
 
 def _blocks(page: Path, language: str) -> list[str]:

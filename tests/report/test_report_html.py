@@ -161,3 +161,17 @@ def test_the_report_loads_no_heavy_package(finished: RunFolder) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(finished.path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_run_that_is_going_on_has_a_page_with_its_time_so_far(tmp_path: Path) -> None:
+    folder = full_run(tmp_path, resumed=False)
+    record = folder.load()
+    record.phases[-1].used_s = None
+    record.sessions[-1] |= {"used_s": 58.5, "status": "running"}
+    record.status = "running"
+    record.warnings = [f"warning {k}" for k in range(12)]
+    folder.save(record)
+    page = _Page(render(folder))
+    assert "58.5 s" in page.text
+    assert "7 more notes" in page.text
+    assert all(f"warning {k}" in page.text for k in range(12))

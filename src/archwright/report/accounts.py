@@ -8,9 +8,13 @@ from archwright.coordinate.record import RunRecord
 from archwright.report import text
 from archwright.report.svg import Scale, draw, element, label, tip
 
-__all__ = ["Line", "bars", "lines"]
+__all__ = ["Line", "bars", "colour_of", "lines"]
 
 _WIDTH, _BAR = 960.0, 26.0
+#: Colours of the palette by phase, so that a phase looks the same on every page.
+_COLOURS = {"read": 0, "prepare": 1, "encode": 6, "profile": 2, "filter": 4, "refine": 3, "finish": 5}
+#: What belongs to no phase: the start of the process, and moments between phases.
+REST = "start and rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +28,35 @@ class Line:
     colour: int
 
 
+def colour_of(phase: str) -> int:
+    """Return the number of a phase's colour in the palette; 7 for phases that are not known."""
+    return _COLOURS.get(phase, 7)
+
+
 def lines(record: RunRecord) -> list[Line]:
-    """Return the accounts, with a line `between phases` for time of a session that belongs to no phase."""
-    names = list(dict.fromkeys(phase.name for phase in record.phases))
+    """Return the accounts, with a line for the time of a session that belongs to no phase.
+
+    A phase that has no end yet (this page is made inside the last one) lasts until the session's latest second.
+    """
     found: list[Line] = []
+    ended_s = 0.0
     for number, session in enumerate(record.sessions, start=1):
         merged: dict[str, Line] = {}
+        total = session.get("used_s")
+        ended_s += float(total or 0.0)
         for phase in (phase for phase in record.phases if phase.session == number):
             old = merged.get(phase.name)
             planned, used = phase.planned_s, phase.used_s
+            if used is None and total is not None:
+                used = max(0.0, ended_s - phase.began_s)
             if old is not None:
                 planned = _sum(old.planned_s, planned)
                 used = _sum(old.used_s, used)
-            merged[phase.name] = Line(number, phase.name, planned, used, names.index(phase.name) % 7)
+            merged[phase.name] = Line(number, phase.name, planned, used, colour_of(phase.name))
         found += merged.values()
         inside = sum(line.used_s or 0.0 for line in merged.values())
-        total = session.get("used_s")
         if merged and total is not None and total - inside >= 0.005:
-            found.append(Line(number, "between phases", None, float(total) - inside, 7))
+            found.append(Line(number, REST, None, float(total) - inside, 7))
     return found
 
 

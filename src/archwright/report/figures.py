@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archwright.report import text
+from archwright.report.accounts import colour_of
 from archwright.report.svg import Frame, draw, element, label, path, span, steps, tip
 from archwright.report.trace import trace
 from archwright.report.view import Candidate, RunView
@@ -132,14 +133,13 @@ def _budget_marks(view: RunView) -> list[float]:
 
 def _phase_bands(view: RunView, frame: Frame, end: float) -> str:
     phases = sorted(view.record.phases, key=lambda phase: phase.began_s)
-    order = list(dict.fromkeys(phase.name for phase in phases))
     parts = []
     for k, phase in enumerate(phases):
         follows = phases[k + 1].began_s if k + 1 < len(phases) else end
         until = phase.began_s + phase.used_s if phase.used_s is not None else follows
         left, right = frame.x(phase.began_s), frame.x(until)
         said = tip(f"{phase.name}: {text.duration(phase.used_s)} used")
-        colour = f"band p{order.index(phase.name) % 8}"
+        colour = f"band p{colour_of(phase.name)}"
         height = frame.y.start - frame.y.stop
         parts.append(
             element("rect", said, x=left, y=frame.y.stop, width=max(right - left, 0.5), height=height, class_=colour)
