@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_runs import bare_run, full_run
+from report_runs import SPACE, bare_run, full_run
 
 from archwright.coordinate.record import RunFolder
+from archwright.core.trial import Proposal, Result, Trial
 from archwright.report import accounts, figures, text
 from archwright.report.checklist import checklist
 from archwright.report.network import blocks, network
 from archwright.report.rungs import rungs
 from archwright.report.svg import Frame, Scale, span, standalone, steps
 from archwright.report.view import RunView
+from archwright.study.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +163,14 @@ def test_an_empty_record_answers_no_question_with_yes_without_evidence(tmp_path:
     folder: RunFolder = bare_run(tmp_path)
     yes = {answer.question for answer in checklist(RunView.load(folder)) if answer.answer == "yes"}
     assert yes == {"All details of the experimental setup"} or not yes
+
+
+def test_training_without_halving_has_no_rungs(tmp_path: Path) -> None:
+    folder = full_run(tmp_path, resumed=False)
+    for beside in tmp_path.glob("study.db*"):
+        beside.unlink()
+    with Study.open(folder.study, name="refine-1") as study:
+        study.append(Trial(0, Proposal(SPACE.at(5)), Result(0.9, 1.0, measures={"epochs": 20.0}), 1.0))
+    view = RunView.load(folder)
+    assert len(view.ok) == 1
+    assert rungs(view) is None

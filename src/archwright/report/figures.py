@@ -76,7 +76,7 @@ def progress(view: RunView) -> str | None:
     budgets = _budget_marks(view)
     end = max([float(line.at_s[-1]), view.record.used_s, *budgets])
     frame = Frame.of((0.0, end * 1.01), _progress_limits(values, line.what), **_WIDE)
-    parts = [_phase_bands(view, frame, end)]
+    parts = [_phase_bands(view, frame, max(float(line.at_s[-1]), view.record.used_s))]
     parts.append(frame.axes(x_label="seconds since the start, all sessions together", y_label=view.shown.axis, n_x=8))
     parts.append(_budget_lines(view, frame, budgets))
     pixels = [(frame.x(float(at)), frame.y(value)) for at, value in zip(line.at_s, values, strict=True)]

@@ -16,7 +16,7 @@ Place = tuple[int, int, int]
 
 
 def rungs(view: RunView) -> str | None:
-    """Return the rungs of all brackets side by side; None before any candidate has a score."""
+    """Return the rungs of all brackets side by side; None where no candidate was trained in rungs."""
     columns = _columns(view)
     values = [view.shown.value(score) for column in columns.values() for _, score in column]
     if not values:
@@ -43,7 +43,8 @@ def _all_columns(view: RunView) -> dict[Place, list[tuple[int, float]]]:
     columns: dict[Place, list[tuple[int, float]]] = {}
     for candidate in view.ok:
         for step in candidate.steps:
-            if step.score is not None:
+            # Bracket 0 is training without halving, as random search does.
+            if step.score is not None and step.bracket:
                 columns.setdefault(_place(step), []).append((step.epochs, step.score))
     return dict(sorted(columns.items()))
 
