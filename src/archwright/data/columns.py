@@ -19,6 +19,7 @@ __all__ = ["MISSING_WORDS", "Labels", "as_labels", "as_numbers", "as_times", "co
 # in the diabetes130 table, for one, it is the name of a test result.
 MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", "."})
 
+_PLAIN_TYPES = {"f": "float", "i": "int", "u": "int", "b": "bool", "m": "float", "M": "datetime"}
 _BOOLEAN = {"true": "True", "false": "False", "1": "True", "0": "False"}
 
 
@@ -41,6 +42,8 @@ def column_type(series: pd.Series[Any]) -> str:
 
     types = pd.api.types
     dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in _PLAIN_TYPES:  # the common case, decided quickly
+        return _PLAIN_TYPES[dtype.kind]
     if isinstance(dtype, pd.CategoricalDtype):
         return column_type(pd.Series(dtype.categories))
     if types.is_bool_dtype(dtype):
@@ -60,6 +63,10 @@ def as_numbers(series: pd.Series[Any]) -> npt.NDArray[np.float64]:
     """Return the column as float64 [N]; what is missing, infinite or no number is NaN."""
     import pandas as pd
 
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":
+        numbers = series.to_numpy().astype(np.float64, copy=False)
+        finite = np.isfinite(numbers)
+        return numbers if finite.all() else np.where(finite, numbers, np.nan)
     if isinstance(series.dtype, pd.CategoricalDtype):
         values = as_numbers(pd.Series(series.dtype.categories))
         return np.append(values, np.nan)[series.cat.codes.to_numpy()]
@@ -67,7 +74,7 @@ def as_numbers(series: pd.Series[Any]) -> npt.NDArray[np.float64]:
         return np.asarray(series.dt.total_seconds(), dtype=np.float64)
     if column_type(series) in ("string", "datetime", "other"):
         series = pd.to_numeric(series.astype(object), errors="coerce")
-    numbers: npt.NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
     finite = np.isfinite(numbers)
     return numbers if finite.all() else np.where(finite, numbers, np.nan)
 

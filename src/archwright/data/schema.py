@@ -128,17 +128,33 @@ class Schema:
         Raises:
             DataError: if a column is missing.
         """
+        return self.encode_parts(frame, [np.arange(len(frame)) if rows is None else rows])[0]
+
+    def encode_parts(self, frame: pd.DataFrame, parts: Sequence[npt.NDArray[np.int64]]) -> list[Encoded]:
+        """Return the fields of several parts of a table, reading each column once; see `encode`.
+
+        Args:
+            frame: The raw columns.
+            parts: Positions of the rows of each part.
+        Raises:
+            DataError: if a column is missing.
+        """
         self._check(frame)
-        n_rows = len(frame) if rows is None else len(rows)
-        num = np.empty((n_rows, self.n_numeric), dtype=np.float32)
-        cat = np.empty((n_rows, len(self.cardinalities)), dtype=np.int32)
+        shape = (self.n_numeric, len(self.cardinalities))
+        encoded = [
+            Encoded(np.empty((len(rows), shape[0]), np.float32), np.empty((len(rows), shape[1]), np.int32))
+            for rows in parts
+        ]
         i, j = 0, 0
         for feature in self.features:
-            width, depth = len(feature.numeric_fields), len(feature.categorical_fields)
-            series = _take(frame[feature.name], rows)
-            feature.encode_into(series, num=num[:, i : i + width], cat=cat[:, j : j + depth])
-            i, j = i + width, j + depth
-        return Encoded(num, cat)
+            num = np.empty((len(frame), len(feature.numeric_fields)), dtype=np.float32)
+            cat = np.empty((len(frame), len(feature.categorical_fields)), dtype=np.int32)
+            feature.encode_into(frame[feature.name], num=num, cat=cat)
+            for rows, part in zip(parts, encoded, strict=True):
+                part.num[:, i : i + num.shape[1]] = num[rows]
+                part.cat[:, j : j + cat.shape[1]] = cat[rows]
+            i, j = i + num.shape[1], j + cat.shape[1]
+        return encoded
 
     def encode_target(self, series: pd.Series[Any]) -> npt.NDArray[np.generic]:
         """Return the targets as numbers; see `Target.encode`."""

@@ -110,10 +110,12 @@ def _draw(
     steps = np.floor((np.arange(len(index) + 1) + rng.random()) * share)
     taken = np.zeros(len(index), dtype=bool)
     taken[order] = steps[1:] > steps[:-1]
-    if not taken.any():
-        taken[order[len(order) // 2]] = True
     if classes is not None:
         _keep_one(taken, strata, order)
+    if not taken.any() and len(index) > 1:
+        # A share of less than one row still has to give one, of the largest class: it can spare it.
+        largest = np.flatnonzero(strata[order] == np.bincount(strata).argmax())
+        taken[order[largest[0]]] = len(largest) > 1
     return index[taken]
 
 

@@ -187,7 +187,7 @@ def _kind_of_numbers(series: pd.Series[Any]) -> tuple[str, tuple[str, ...]]:
     distinct = np.unique(values[~np.isnan(values)])
     whole = bool((distinct == np.round(distinct)).all())
     if len(distinct) <= 2 and (whole or len(distinct) < 2):
-        return "classes", ()
+        return ("binary" if len(distinct) == 2 else "classes"), ()
     few = whole and len(distinct) <= _MAX_CODES and distinct[0] in (0, 1)
     if few and distinct[-1] - distinct[0] < 2 * len(distinct) and len(values) >= 5 * len(distinct):
         note = (
@@ -213,7 +213,7 @@ def _real(series: pd.Series[Any]) -> Target:
 def _classes(series: pd.Series[Any], kind: str | None) -> Target:
     name, labels = str(series.name), _distinct(series)
     if len(labels) < 2:
-        raise DataError(f"the target {name!r} has one class only: {labels[0]!r}; there is nothing to learn.")
+        raise DataError(f"the target {name!r} has one class only: {_shown(labels)}; there is nothing to learn.")
     if kind == "binary" and len(labels) > 2:
         raise DataError(
             f"the target {name!r} has {len(labels)} classes: {_shown(labels)}; name the positive one, or use the "
@@ -251,7 +251,9 @@ def _distinct(series: pd.Series[Any]) -> tuple[Any, ...]:
         values = list(series.dtype.categories)  # type: ignore[union-attr]
     else:
         values = list(series.dropna().unique())
-    plain = {text_of(value): _plain(value) for value in values}
+    # An infinite target is as good as a missing one.
+    finite = [value for value in values if not (isinstance(value, float) and np.isinf(value))]
+    plain = {text_of(value): _plain(value) for value in finite}
     try:
         return tuple(sorted(plain.values()))
     except TypeError:  # text and numbers mixed

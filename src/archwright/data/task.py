@@ -184,15 +184,14 @@ def make_task(
         kinds=kinds,
         max_categories=max_categories,
     )
-    train, valid = _encode(draft, schema, rows.train), _encode(draft, schema, rows.valid)
-    tested = _encode(draft, schema, rows.test) if len(rows.test) else None
+    train, valid, tested = _encode(draft, schema, rows.train, rows.valid, rows.test)
     if test is not None:
         tested = _encode_table(draft, schema, test)
     _warn_of_classes(draft, train, valid)
     if balanced and draft.target.kind != "real":
         train = replace(train, weight=_balanced(train))
     warnings = (*draft.warnings, *schema.warnings)
-    return Task(schema, measured, train=train, valid=valid, test=tested, warnings=warnings)
+    return Task(schema, measured, train=train, valid=valid, test=tested if len(tested) else None, warnings=warnings)
 
 
 def _check_names(
@@ -285,17 +284,19 @@ def _without_new_classes(draft: _Draft, rows: Rows) -> Rows:
     valid, test = rows.valid[known[rows.valid]], rows.test[known[rows.test]]
     n = len(rows.valid) + len(rows.test) - len(valid) - len(test)
     draft.warnings.append(
-        f"no training row has the class {', '.join(absent[:5])} of {target.name!r}; {n} other rows with it are left out."
+        f"no training row has the class {', '.join(absent[:5])} of {target.name!r}; {n} other rows are left out."
     )
     if not len(valid):
         raise DataError("no validation row has a class that the training rows hold.")
     return Rows(rows.train, valid, test)
 
 
-def _encode(draft: _Draft, schema: Schema, rows: Positions) -> Split:
-    encoded = schema.encode(draft.frame, rows=rows)
-    y = schema.encode_target(draft.frame[schema.target.name].take(rows))
-    return Split(encoded.num, encoded.cat, y, _weights(draft, rows))
+def _encode(draft: _Draft, schema: Schema, *parts: Positions) -> list[Split]:
+    column = draft.frame[schema.target.name]
+    return [
+        Split(encoded.num, encoded.cat, schema.encode_target(column.take(rows)), _weights(draft, rows))
+        for rows, encoded in zip(parts, schema.encode_parts(draft.frame, parts), strict=True)
+    ]
 
 
 def _weights(draft: _Draft, rows: Positions) -> npt.NDArray[np.float32] | None:
@@ -308,7 +309,7 @@ def _weights(draft: _Draft, rows: Positions) -> npt.NDArray[np.float32] | None:
     if len(bad):
         found = draft.frame[draft.weight].iloc[rows[bad[0]]]
         raise DataError(f"the weights {draft.weight!r} must be 0 or more; row {rows[bad[0]]} has {found}.")
-    if not values.sum() > 0:
+    if len(rows) and not values.sum() > 0:
         raise DataError(f"the weights {draft.weight!r} are all 0 in one part of the split.")
     return values.astype(np.float32)
 
@@ -325,7 +326,7 @@ def _encode_table(draft: _Draft, schema: Schema, test: Table) -> Split:
         )
     if not known.any():
         raise DataError(f"no row of {test.origin} has a target {name!r} that training knows.")
-    return _encode(part, schema, np.flatnonzero(known))
+    return _encode(part, schema, np.flatnonzero(known))[0]
 
 
 def _warn_of_classes(draft: _Draft, train: Split, valid: Split) -> None:
