@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.coordinate.plan import plan, rungs_seconds
+from archwright.coordinate.plan import counted, plan, rungs_seconds
 from archwright.coordinate.refine import affordable_s, replan
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
@@ -85,3 +85,11 @@ def test_a_new_plan_fits_what_is_left_or_is_one_epoch_of_as_many_as_there_are_wo
 def test_an_impossible_time_is_refused():
     with pytest.raises(BudgetError, match="above zero"):
         plan(budget_s=0, score_s=0, epoch_s=1.0)
+
+
+@given(trials=st.integers(1, 300), start=st.integers(1, 5), eta=st.integers(2, 4), cap=st.integers(1, 300))
+def test_counted_rungs_need_no_more_trials_and_end_with_a_full_training(trials, start, eta, cap):
+    rungs = counted(trials, start=start, eta=eta, cap=cap)
+    assert sum(rung.alive for rung in rungs) <= trials
+    assert rungs[-1].epochs == cap
+    assert all(before.epochs < after.epochs for before, after in itertools.pairwise(rungs))

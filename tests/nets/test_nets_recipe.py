@@ -48,3 +48,23 @@ def test_settings_that_a_file_does_not_name_keep_their_defaults() -> None:
 def test_settings_out_of_range_are_refused(values: dict[str, object], word: str) -> None:
     with pytest.raises(RecipeError, match=word):
         Recipe.from_json(values)
+
+
+@given(n_rows=st.integers(2, 2_000_000))
+def test_sizing_is_idempotent_and_gives_small_tables_enough_steps(n_rows: int) -> None:
+    sized = Recipe().sized(n_rows)
+    assert sized.sized(n_rows) == sized
+    assert sized.batch <= Recipe().batch
+    assert sized.max_epochs * min(sized.epoch_steps, -(-n_rows // sized.batch)) >= 20
+    assert sized.sized(n_rows).patience * Recipe().max_epochs == sized.max_epochs * Recipe().patience
+
+
+@given(n_rows=st.integers(1, 1_000_000))
+def test_a_small_table_gets_enough_steps_and_a_large_one_keeps_its_settings(n_rows: int) -> None:
+    sized = Recipe().sized(n_rows)
+    steps = min(sized.epoch_steps, -(-n_rows // sized.batch))
+    assert sized.max_epochs * steps >= 1000
+    assert sized.patience / sized.max_epochs == Recipe().patience / Recipe().max_epochs
+    assert sized.sized(n_rows) == sized
+    if n_rows >= 512 * 50:
+        assert sized == Recipe()

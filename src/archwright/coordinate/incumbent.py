@@ -123,18 +123,20 @@ class Incumbent:
             raise RunError.of_system(str(error)) from None
         self.score, self.net = offer.score, offer.net
         write_known_score(self._folder.offers, offer.score)
-        self._record.incumbents.append(
-            {
-                "at_s": round(self._now(), 3),
-                "score": offer.score,
-                "metric_value": value_of(self._task.metric, offer.score),
-                "arch": offer.arch,
-                "widths": widths,
-                "epochs": offer.epochs,
-                "params": offer.net.n_params,
-                "what": what,
-            }
-        )
+        if math.isfinite(offer.score):
+            # Else the metric is not defined on the validation rows, and JSON has no number for that.
+            self._record.incumbents.append(
+                {
+                    "at_s": round(self._now(), 3),
+                    "score": offer.score,
+                    "metric_value": value_of(self._task.metric, offer.score),
+                    "arch": offer.arch,
+                    "widths": widths,
+                    "epochs": offer.epochs,
+                    "params": offer.net.n_params,
+                    "what": what,
+                }
+            )
         self._folder.save(self._record)
 
 
