@@ -63,7 +63,9 @@ def read_delimited(path: Path, *, limit_s: float | None = None, encoding: str | 
         raise DataError(_explain(path, error, encoding or "utf-8")) from error
     except (EOFError, OSError, lzma.LZMAError) as error:
         raise DataError(f"cannot read {path}: {' '.join(str(error).split())[:200]}") from error
-    frame = _typed(text, decimal_comma=delimiter == ";")
+    columns = list(zip(text.column_names, text.columns, strict=True))
+    del text
+    frame = _typed(columns, decimal_comma=delimiter == ";")
     warnings = (
         () if complete else (f"{path}: read the first {len(frame)} rows only, for the time for reading was used.",)
     )
@@ -148,14 +150,19 @@ def _at_end(reader: Any) -> bool:
     return False
 
 
-def _typed(text: Any, *, decimal_comma: bool) -> pd.DataFrame:
-    """Return a frame with numbers where all texts of a column are numbers; one column at a time, to save memory."""
+def _typed(text: list[tuple[str, Any]], *, decimal_comma: bool) -> pd.DataFrame:
+    """Return a frame with numbers where all texts of a column are numbers; one column at a time, which is used up."""
     import pandas as pd
+    import pyarrow as pa
 
+    # What is freed goes back to the system at once: the text of a table of numbers is twice as large as the table.
+    pool = pa.default_memory_pool()
     columns: dict[str, Any] = {}
-    for name in text.column_names:
-        columns[name] = _column(text.column(0).combine_chunks(), decimal_comma).to_pandas()
-        text = text.remove_column(0)
+    while text:
+        name, column = text.pop(0)
+        columns[name] = _column(column.combine_chunks(), decimal_comma).to_pandas()
+        del column
+        pool.release_unused()
     return pd.DataFrame(columns, copy=False)
 
 
