@@ -45,11 +45,11 @@ class Recipe:
 
     encoding: str = "ple"
     embedding: int = 10
-    bins: int = 32
+    bins: int = 48
     table_init: str = "uniform"
-    dropout: float = 0.1
-    weight_decay: float = 0.01
-    lr: float = 1e-3
+    dropout: float = 0.2
+    weight_decay: float = 0.1
+    lr: float = 3e-3
     batch: int = 512
     clip: float = 1.0
     epoch_steps: int = 200
@@ -80,6 +80,7 @@ class Recipe:
             table_init="xavier",
             dropout=0.0,
             weight_decay=0.0,
+            lr=1e-3,
             clip=0.0,
             patience=0,
         )
