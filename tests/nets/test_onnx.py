@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from archwright.core.errors import DataError, ExportError, MissingExtraError, RunError
 from archwright.data.feature import DATE_PARTS, Feature
 from archwright.data.schema import Schema
+from archwright.data.target import fit_target, infer_target
 from archwright.nets.frozen import FrozenNet
 from archwright.nets.inputs import Inputs
 from archwright.nets.model import Model
@@ -207,3 +208,18 @@ def test_export_needs_no_torch_and_no_onnx_before_it_is_called() -> None:
         "assert not {'torch', 'sklearn', 'onnx', 'onnxruntime'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("adult", "income"), ("diabetes130", "readmitted"), ("california_housing", "median_house_value")],
+)
+def test_real_tables_can_be_exported(name: str, target: str, shared_data: Path, tmp_path: Path) -> None:
+    frame = pd.read_parquet(shared_data / "tabular" / f"{name}.parquet").head(3000)
+    inferred = infer_target(frame[target]).target
+    found = fit_target(inferred, frame[target])
+    features = Schema.infer(frame, target=found).features
+    model = random_model(found, features=features, frame=frame)
+    report = to_onnx(model, tmp_path / "model.onnx", check_frame=frame)
+    assert report.rows_checked == 2000
+    assert report.max_difference < 1e-5
