@@ -51,6 +51,8 @@ READ_SHARE = 0.3
 WHOLE_LIMIT = 2_000_000
 #: Rows on which the driver times its own forward pass, to know what the test will take.
 TIMED_ROWS = 2048
+#: Seconds that a training must have left to be begun.
+LEAST_S = 0.3
 #: Rows at each end of a table that its fingerprint looks at.
 FINGERPRINT_ROWS = 100
 #: Rows of the table that are kept for the check of an export.
@@ -256,7 +258,8 @@ class Job:
 
             def turn() -> bool:
                 session.trained = len(study.history.ok())
-                return session.turn("refine", "random search")
+                # A training that is begun in the last moment would only be cut.
+                return session.turn("refine", "random search") or session.left_s() < LEAST_S
 
             limits = Budget(seconds=session.train_until_s, trials=self.search.max_trials)
             run(RandomSearch(self.space), executor, limits, seed=self.search.seed, study=study, stop=turn)

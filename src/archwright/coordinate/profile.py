@@ -19,8 +19,6 @@ from archwright.spaces.tabular_mlp import TabularMlp
 
 __all__ = ["profile"]
 
-#: Seconds of a session's training time that one architecture's profile may take, and the most it ever takes.
-SHARE, MOST_S = 0.05, 2.0
 #: Below these seconds only the smallest network is timed: the rest of the time is worth more in training.
 SHORT_S = 3.0
 
@@ -46,9 +44,8 @@ def profile(
     last = space.arities[0] - 1
     genes = [0] if left_s < SHORT_S else list(dict.fromkeys([0, last // 2, last]))
     archs = [Arch(space.name, (gene,) * len(space.arities)) for gene in genes]
-    # Workers may still be importing torch, and that must not count as a network's time: the limit is the phase's.
     study = run(
-        _Once(tuple(archs), max(0.2, min(SHARE * left_s, MOST_S)), note="starter" if starter else ""),
+        _Once(tuple(archs), note="starter" if starter else ""),
         session.executor(evaluator),
         Budget(seconds=session.train_until_s),
         seed=seed,
@@ -68,7 +65,6 @@ class _Once:
     """Proposes each architecture once, the first one with the note."""
 
     archs: tuple[Arch, ...]
-    limit_s: float
     note: str = ""
     batch: int = 1
 

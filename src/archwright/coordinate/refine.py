@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
+import os
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: Fewest candidates for which a cost limit makes room: with eta = 2 the last one then trains 16 epochs.
 CANDIDATES = 8
+#: Shares of the cost limit at which candidates are taken, in turn.
+LEVELS = tuple(float(x) for x in os.environ.get("AW_LEVELS", "1").split(","))
 #: Candidates that a plan may consider.
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
@@ -138,9 +142,7 @@ class Refinement:
 
     def _is_over(self) -> bool:
         most = self._options.max_trials
-        incumbent = self._session.incumbent
-        perfect = incumbent is not None and incumbent.score >= 1.0
-        return self._session.left_s() <= 0 or perfect or (most is not None and len(self._study.history) >= most)
+        return self._session.left_s() <= 0 or (most is not None and len(self._study.history) >= most)
 
     def _next_bracket(self, bracket: int) -> tuple[list[Arch], Plan]:
         """Return the candidates of a bracket and their schedule."""
@@ -152,7 +154,7 @@ class Refinement:
         shape = _Shape(unit=options.unit, eta=options.eta, cap=self._cap, workers=self._workers)
         limit_s = affordable_s(left_s, **shape)
         first = plan(budget_s=left_s, score_s=0.0, epoch_s=limit_s, limit=MOST, **shape)
-        ranked = self._filter.top(4 * first.candidates, limit_s=limit_s, cost=self._cost, exclude=self._tried)
+        ranked = self._ranked(4 * first.candidates, limit_s)
         if not ranked and not self._tried:
             ranked = list(cheapest(self._space)[:1])
         self._session.scored = self._filter.scored
@@ -162,6 +164,17 @@ class Refinement:
         made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(candidates), ratio=0, limit=MOST, **shape)
         self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
         return candidates[: made.candidates], made
+
+    def _ranked(self, n: int, limit_s: float) -> list[Arch]:
+        """Return up to `n` untried candidates: of every `len(LEVELS)`, one from each level of cost."""
+        found: list[list[Arch]] = []
+        exclude = set(self._tried)
+        for level in LEVELS:
+            best = self._filter.top(-(-n // len(LEVELS)), limit_s=level * limit_s, cost=self._cost, exclude=exclude)
+            exclude.update(best)
+            found.append(best)
+        mixed = itertools.chain.from_iterable(itertools.zip_longest(*found))
+        return [arch for arch in mixed if arch is not None]
 
     def _counted_bracket(self, bracket: int) -> tuple[list[Arch], Plan] | None:
         """Return a bracket that uses up `max_trials`, chosen without the clock so that it is the same every time.

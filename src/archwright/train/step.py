@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archwright.data.metrics import score
+from archwright.data.metrics import ranking_score
 from archwright.nets.link import predictions
 from archwright.nets.mlp import TabularMlp
 from archwright.train.adam import Adam
@@ -73,7 +73,7 @@ def loss_of(kind: str, logits: Tensor, batch: Rows) -> Tensor:
 
 @torch.inference_mode()
 def validate(net: TabularMlp, rows: Rows, *, kind: str, metric: str, limit: Limit) -> float | None:
-    """Return the score over all `rows`, higher is better; None if `limit` was reached before the last batch.
+    """Return the ranking score over all `rows`, higher is better; None if `limit` was reached before the last batch.
 
     NaN where the metric is not defined, as AUC on one class. The network is left in training mode.
     """
@@ -91,4 +91,4 @@ def validate(net: TabularMlp, rows: Rows, *, kind: str, metric: str, limit: Limi
         return float("nan")
     weight = None if rows.weight is None else rows.weight.cpu().numpy()
     scale = net.inputs.target_std
-    return score(metric, rows.y.cpu().numpy(), predictions(kind, logits), weight, scale=scale)
+    return ranking_score(metric, rows.y.cpu().numpy(), predictions(kind, logits), weight, scale=scale)
