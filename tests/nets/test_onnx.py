@@ -198,7 +198,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_folder_that_is_not_there_is_an_error_of_the_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(RunError, match="must be writable"):
         to_onnx(random_model(TARGETS["binary"]), tmp_path / "nowhere" / "model.onnx")
 
 

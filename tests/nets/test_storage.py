@@ -44,5 +44,5 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_cannot_be_written_to(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(RunError, match="must be writable"):
         write_arrays(tmp_path / "nowhere" / "x.safetensors", {}, {})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from archwright.core.errors import RunError
+from archwright.core.files import write_atomically
 
 __all__ = ["Phase", "RunFolder", "RunRecord"]
 
@@ -172,22 +172,5 @@ class RunFolder:
         Raises:
             RunError: if the folder cannot be written (exit code 1).
         """
-        write_atomically(self.record, json.dumps(record.to_json(), indent=1, allow_nan=False).encode())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old content or the new, never a part.
-
-    Raises:
-        RunError: if it cannot be written (exit code 1: the system failed, not the input).
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError.of_system(f"{path} must be writable, but: {error.strerror or error}") from None
+        content = json.dumps(record.to_json(), indent=1, allow_nan=False).encode()
+        write_atomically(self.record, content, durable=True)

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.core.errors import DataError, ExportError
+from archwright.core.files import write_atomically
 from archwright.data.columns import text_of
 from archwright.data.target import Target
-from archwright.nets.files import write_whole
 from archwright.nets.model import Model
 from archwright.nets.onnx_columns import add_columns, feed_column, how_to_feed
 from archwright.nets.onnx_graph import DOUBLE, INT64, GraphBuilder, Port, require
@@ -93,7 +93,7 @@ def to_onnx(model: Model, path: Path | str, *, check_frame: pd.DataFrame | None 
                 f"ONNX predictions must be within {LARGEST_DIFFERENCE:g} of the model's, but differ by "
                 f"{difference:.3g} on {rows} rows; nothing was written to {path}. Please report this"
             )
-    write_whole(path, content)
+    write_atomically(path, content)
     return OnnxReport(path, difference, rows, _inputs(model), _notes(model))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from archwright.nets.files import write_whole
+from archwright.core.files import write_atomically
 from archwright.nets.model import Model
 
 __all__ = ["write_sidecar"]
@@ -34,5 +34,5 @@ def write_sidecar(model: Model, path: Path) -> Path:
         "info": model.info,
     }
     beside = path.with_name(f"{path.name}.json")
-    write_whole(beside, json.dumps(content, indent=1).encode())
+    write_atomically(beside, json.dumps(content, indent=1).encode())
     return beside

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archwright.core.errors import RunError
+from archwright.core.files import replacing
 
 __all__ = ["Arrays", "Stored", "read_arrays", "write_arrays"]
 
@@ -45,18 +45,12 @@ def write_arrays(
     from safetensors.numpy import save_file
 
     content = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # The library writes the file itself: half the time of making bytes first (17 MB: 20 ms against 40 ms).
-        save_file(content, beside, {_META: json.dumps(dict(meta))})
-        if durable:
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
-        beside.replace(path)
-    except (OSError, SafetensorError) as error:
-        beside.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or error
-        raise RunError.of_system(f"{path} cannot be written: {reason}") from error
+    with replacing(path, durable=durable) as beside:
+        try:
+            # The library writes the file itself: half the time of making bytes first (17 MB: 20 ms against 40 ms).
+            save_file(content, beside, {_META: json.dumps(dict(meta))})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def read_arrays(path: Path) -> Stored:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archwright.core.errors import ExportError
-from archwright.nets.files import write_whole
+from archwright.core.files import write_atomically
 from archwright.nets.link import predictions
 from archwright.nets.model import Model
 from archwright.nets.sidecar import write_sidecar
@@ -126,7 +126,7 @@ def _checked(model: Model, path: Path, content: bytes, run: Callable[[Tensor, Te
             f"the exported program must predict within {LARGEST_DIFFERENCE:g} of the model, but differs by "
             f"{worst:.3g}; nothing was written to {path}. Please report this"
         )
-    write_whole(path, content)
+    write_atomically(path, content)
     return TorchReport(path, write_sidecar(model, path), worst, _CHECK_ROWS + 1)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from archwright.coordinate.record import RunFolder, write_atomically
+from archwright.coordinate.record import RunFolder
+from archwright.core.files import write_atomically
 from archwright.report import accounts, checklist, figures, text
 from archwright.report.metric import metric_label
 from archwright.report.network import blocks, network
@@ -29,7 +30,7 @@ def write_report(folder: RunFolder) -> Path:
     Raises:
         RunError: if the folder is no run, or cannot be written (exit code 1).
     """
-    write_atomically(folder.report, render(folder).encode())
+    write_atomically(folder.report, render(folder).encode(), durable=True)
     return folder.report
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archwright.core.errors import RunError
+from archwright.core.files import write_atomically
 from archwright.nets.frozen import FrozenNet
 from archwright.nets.inputs import Inputs
 from archwright.nets.storage import read_arrays, write_arrays
@@ -81,7 +82,9 @@ def known_score(folder: Path) -> float:
 
 
 def write_known_score(folder: Path, score: float) -> None:
-    """Tell the workers the score of the driver's incumbent, so that they offer only what is better."""
-    beside = folder / f".best.{os.getpid()}.tmp"
-    beside.write_text(json.dumps({"score": score}))
-    beside.replace(folder / "best.json")
+    """Tell the workers the score of the driver's incumbent, so that they offer only what is better.
+
+    Raises:
+        RunError: if it cannot be written.
+    """
+    write_atomically(folder / "best.json", json.dumps({"score": score}).encode())
