@@ -25,6 +25,7 @@ from archwright import NasClassifier, NasRegressor
 from archwright.core.errors import DataError, ExportError, RunError
 from archwright.nets.onnx import onnx_feed, onnx_run
 from archwright.nets.recipe import Recipe
+from archwright.study.study import Study
 
 QUICK = {
     "time_budget": 20,
@@ -128,6 +129,14 @@ def test_trials_and_leaderboard_are_there(fitted: NasClassifier) -> None:
     assert len(fitted.leaderboard_) == len(fitted.study_.history.ok()) == 1
     assert fitted.leaderboard_.loc[0, "score"] == pytest.approx(fitted.run_.best["score"])
     assert fitted.run_.status == "finished"
+
+
+def test_the_study_is_that_of_the_last_session_also_after_nine() -> None:
+    X, y = load_iris(return_X_y=True)
+    found = NasClassifier(**QUICK).fit(X, y)
+    for session in (2, 10):
+        Study.open(found.run_folder_ / "study.db", name=f"refine-{session}").close()
+    assert found.study_.name == "refine-10"
 
 
 @pytest.mark.parametrize(

@@ -125,13 +125,17 @@ class TabularNas(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
 
     @property
     def study_(self) -> Study:
-        """The trainings of the run (of its last session, if there were several), read from the run folder."""
+        """The trainings of the run (of its last session, if there were several), read from the run folder.
+
+        Raises:
+            AttributeError: if the run folder is gone, as it is for a copy or an unpickled object.
+        """
         check_is_fitted(self)
         if self._folder is None or not self._folder.study.exists():
             raise AttributeError("study_ went with the run folder of the object that was fitted; see leaderboard_")
         with Study.open(self._folder.study, name="filter") as scores:
-            names = [name for name in scores.names() if name.startswith("refine")]
-        with Study.open(self._folder.study, name=names[-1] if names else "refine") as trainings:
+            sessions = [int(name.removeprefix("refine-")) for name in scores.names() if name.startswith("refine-")]
+        with Study.open(self._folder.study, name=f"refine-{max(sessions, default=1)}") as trainings:
             return trainings
 
     def __sklearn_is_fitted__(self) -> bool:
