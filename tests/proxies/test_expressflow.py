@@ -17,7 +17,6 @@ from archwright.nets.mlp import TabularMlp
 from archwright.nets.recipe import Recipe
 from archwright.proxies.base import Batch
 from archwright.proxies.expressflow import expressflow
-from archwright.testing import ProxyContract
 
 WIDTHS = (8, 16, 32, 64, 96)
 D = 20
@@ -50,22 +49,6 @@ def rows(n: int, d: int = D) -> Tensor:
 
 def directions(n: int, d: int = D) -> Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-
-
-class TestExpressFlow(ProxyContract):
-    name = "expressflow"
-
-    def proxy(self, model: nn.Module, batch: Batch) -> float:
-        return expressflow(model, batch, inputs="batch")
-
-    def function(self) -> object:
-        return expressflow
-
-    def model(self) -> nn.Module:
-        return nn.Sequential(*mlp((30, 10), norm=True), nn.Dropout(0.5))
-
-    def batch(self) -> Batch:
-        return Batch(rows(6))
 
 
 # The definition
