@@ -78,8 +78,8 @@ def test_a_stored_run_that_is_cut_and_continued_equals_one_that_was_not(target: 
     assert study.trials == whole
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(results=st.lists(RESULTS, max_size=4))
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(results=st.lists(RESULTS, max_size=12))
 def test_every_float_and_text_comes_back_exactly(target: str, results: list[Result]) -> None:
     name = f"example {next(EXAMPLES)}"
     with Study.open(target, name=name) as study:
