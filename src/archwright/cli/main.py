@@ -13,6 +13,8 @@ import typer
 from archwright.cli import export, fit, predict, report, resume, show
 from archwright.core.errors import NasError
 
+__all__ = ["app", "main"]
+
 app = typer.Typer(
     name="archwright",
     help="Neural architecture search that keeps its time budget.",

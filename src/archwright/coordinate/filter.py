@@ -22,7 +22,7 @@ from archwright.search.evolution import Evolution
 from archwright.spaces.tabular_mlp import TabularMlp
 from archwright.study.study import Study
 
-__all__ = ["Filter", "SampledFilter", "WholeFilter"]
+__all__ = ["Filter", "SampledFilter", "WholeFilter", "cheapest"]
 
 #: Population and sample of regularised evolution. Source: ATLAS, sec. 4.1.2.
 POPULATION, SAMPLE = 10, 3

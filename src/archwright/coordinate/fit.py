@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,15 +18,6 @@ from archwright.run.clock import Clock
 from archwright.spaces.tabular_mlp import TabularMlp, frappe
 
 __all__ = ["fit", "resume"]
-
-logger = logging.getLogger(__name__)
-
-#: Share of the budget that reading may take; a larger table is cut to the rows that were read by then.
-READ_SHARE = 0.3
-#: Largest space that is scored whole; beyond it the filter samples.
-WHOLE_LIMIT = 2_000_000
-#: Rows on which the driver times its own forward pass, to know what the test will take.
-TIMED_ROWS = 2048
 
 
 def fit(

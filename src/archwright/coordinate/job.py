@@ -89,6 +89,13 @@ class Job:
         finish: Sequence[Finisher],
         watch: Watch | None,
     ) -> RunRecord:
+        """Run all phases inside `budget_s` and return the record; see `archwright.coordinate.fit`.
+
+        Raises:
+            DataError: if the table cannot be learned from, or is not the one that the run began with.
+            RunError: if the folder cannot be written, or workers cannot be started (exit code 1).
+            KeyboardInterrupt: if it comes before the table was read; later it ends the run cleanly.
+        """
         workers = cores() if self.search.workers is None else self.search.workers
         session = Session(
             self.folder, self.record, budget_s=budget_s, clock=clock, workers=workers, finish=finish, watch=watch

@@ -88,6 +88,9 @@ class SearchOptions(_Json):
         seed: Seed of everything random.
         max_trials: Most trainings (each rung of each candidate counts); None leaves it to the clock.
         max_epochs: Most epochs for one architecture; None takes the recipe's.
+
+    Raises:
+        SpaceError: if a value is out of its range.
     """
 
     explore: str = EXPLORE[0]

@@ -13,7 +13,7 @@ class Progress:
     """Where a run stands.
 
     Args:
-        phase: `read`, `prepare`, `profile`, `filter`, `refine` or `finish`.
+        phase: `read`, `prepare`, `encode`, `profile`, `filter`, `refine` or `finish`.
         detail: What the phase is doing, in words.
         scored: Architectures scored so far.
         trained: Trainings finished so far.

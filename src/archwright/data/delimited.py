@@ -122,15 +122,20 @@ def _parse(path: Path, names: list[str], delimiter: str, encoding: str, deadline
             arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             arrow_csv.ConvertOptions(column_types=schema, null_values=_NULLS, strings_can_be_null=True),
         )
-        batches, complete = [], True
         with reader:
-            for batch in reader:
-                batches.append(batch)
-                if deadline is not None and time.monotonic() > deadline:
-                    complete = _at_end(reader)
-                    break
+            batches, complete = _batches(reader, deadline)
     table = pa.Table.from_batches(batches, schema).slice(1)
     return table.rename_columns(names), complete
+
+
+def _batches(reader: Any, deadline: float | None) -> tuple[list[Any], bool]:
+    """Return what the reader gives until the deadline, and whether that is all."""
+    batches = []
+    for batch in reader:
+        batches.append(batch)
+        if deadline is not None and time.monotonic() > deadline:
+            return batches, _at_end(reader)
+    return batches, True
 
 
 def _recoded(stream: Any, encoding: str) -> Any:

@@ -14,7 +14,7 @@ from archwright.core.rng import derive
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Rows", "rows_by_column", "rows_by_fraction"]
+__all__ = ["Positions", "Rows", "rows_by_column", "rows_by_fraction"]
 
 Positions = npt.NDArray[np.int64]
 

@@ -159,7 +159,11 @@ def infer_target(series: pd.Series[Any], *, kind: str | None = None, positive: s
 
 
 def fit_target(target: Target, series: pd.Series[Any]) -> Target:
-    """Return the target with mean and standard deviation of these (training) rows, where it is real."""
+    """Return the target with mean and standard deviation of these (training) rows, where it is real.
+
+    Raises:
+        DataError: if all values are the same.
+    """
     if target.kind != "real":
         return target
     values = as_numbers(series)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from archwright.nets.inputs import Inputs
 from archwright.nets.storage import Arrays
 
-__all__ = ["FrozenNet"]
+__all__ = ["FrozenNet", "offsets"]
 
 Floats = npt.NDArray[np.float32]
 #: Numbers that one batch of a forward pass may hold: 64 MB, small enough for any machine.

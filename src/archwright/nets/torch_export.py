@@ -22,12 +22,11 @@ from archwright.core.errors import ExportError
 from archwright.core.files import write_atomically
 from archwright.nets.link import predictions
 from archwright.nets.model import Model
+from archwright.nets.onnx import LARGEST_DIFFERENCE
 from archwright.nets.sidecar import write_sidecar
 
 __all__ = ["FrozenModule", "TorchReport", "to_torch", "to_torchscript"]
 
-#: As for ONNX: probabilities, or, for a real target, values in its standard deviations.
-LARGEST_DIFFERENCE = 1e-4
 _CHECK_ROWS = 256
 
 

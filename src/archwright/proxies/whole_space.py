@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archwright.core.arch import Arch
     from archwright.spaces.tabular_mlp import TabularMlp
 
-__all__ = ["LIMIT", "ROWS", "WholeSpace", "check_size"]
+__all__ = ["LIMIT", "REFERENCE_EPS", "ROWS", "WholeSpace", "check_size"]
 
 #: Architectures that are scored exactly; beyond, sample. 5e6 scores are 40 MB and, at widths to 512, a second.
 LIMIT = 5_000_000

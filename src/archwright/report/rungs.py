@@ -6,7 +6,7 @@ from archwright.report.figures import axis_limits
 from archwright.report.svg import Frame, draw, element, label, path, tip
 from archwright.report.view import Candidate, RunView, Step
 
-__all__ = ["rungs"]
+__all__ = ["hidden_rungs", "rungs"]
 
 #: Rungs that one drawing can show; of a long run the last ones are drawn.
 MOST = 14

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from archwright.coordinate.record import RunFolder
 from archwright.report.view import RunView
 
-__all__ = ["Row", "leaderboard"]
+__all__ = ["Row", "leaderboard", "rows"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,7 @@ class SearcherContract:
         whole = [event for event in events if isinstance(event, Trial)]
         for cut in range(len(events) + 1):
             study = Study()
-            for event in events[:cut]:
-                study.append(event)
+            self._replay(study, events[:cut])
             assert self._run(study).trials == whole
 
     def test_resume_from_a_store_equals_uninterrupted(self) -> None:
@@ -105,10 +104,13 @@ class SearcherContract:
             for cut in range(0, len(events) + 1, 5):
                 path = Path(folder) / f"cut-{cut}.db"
                 with Study.open(path) as study:
-                    for event in events[:cut]:
-                        study.append(event)
+                    self._replay(study, events[:cut])
                 with Study.open(path) as study:
                     assert self._run(study).trials == whole
+
+    def _replay(self, study: Study, events: Sequence[Event]) -> None:
+        for event in events:
+            study.append(event)
 
     def _run(self, study: Study, *, workers: int = 1) -> Study:
         executor = SimulatedExecutor(self.toy, workers=workers)

@@ -16,7 +16,7 @@ from archwright.nets.mlp import TabularMlp
 from archwright.nets.storage import Arrays, read_arrays, write_arrays
 from archwright.train.step import Stepper
 
-__all__ = ["TrainState"]
+__all__ = ["TrainState", "fresh_seed"]
 
 _log = logging.getLogger(__name__)
 #: Raised when what a checkpoint holds changes meaning; others are then not continued.
