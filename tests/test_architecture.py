@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -49,15 +47,10 @@ def test_files_named_on_the_page_exist() -> None:
         assert (ROOT / name).exists() or (PACKAGE / name).exists(), name
 
 
-def test_what_chooses_and_records_imports_no_torch_and_no_sklearn() -> None:
-    code = (
-        "import importlib, pkgutil, sys\n"
-        "for layer in ('core', 'study', 'run', 'spaces', 'search'):\n"
-        "    package = importlib.import_module(f'archwright.{layer}')\n"
-        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
-        "        importlib.import_module(module.name)\n"
-        "heavy = {'torch', 'sklearn', 'scipy', 'ray'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_every_file_of_the_coordinator_is_in_its_table_and_no_other() -> None:
+    table = PAGE.partition("## The coordinator, file by file")[2]
+    named = {
+        name for line in re.findall(r"^\| (`[a-z`, ]+`) \|", table, flags=re.MULTILINE) for name in line.split("`")
+    }
+    there = {path.stem for path in (PACKAGE / "coordinate").glob("*.py")} - {"__init__"}
+    assert named - {"", ", "} == there
