@@ -9,9 +9,10 @@ VERBS = ("fit", "resume", "predict", "export", "report", "show")
 
 #: The options of each verb. A new one is added here on purpose, never by accident.
 OPTIONS = {
-    "fit": "--balanced --budget --device --encoding --explore --export --group --help --ignore --json --kind --layers "
+    "fit": "--balanced --budget --device --encoding --eta --explore --export --group --help --ignore --json --kind "
+    "--layers "
     "--max-epochs --max-trials --metric --out --overwrite --positive --preset --seed --space --split-column --target "
-    "--test --test-fraction --valid-fraction --weight --widths --workers",
+    "--test --test-fraction --unit --valid-fraction --weight --widths --workers",
     "resume": "--budget --data --export --help --json --workers",
     "predict": "--help --json --out",
     "export": "--data --format --help --json --out",

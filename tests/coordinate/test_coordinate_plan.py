@@ -20,11 +20,17 @@ from archwright.search.halving import Halving, Rung
 EPOCH_S = st.floats(0.001, 50.0)
 
 
-@given(budget_s=st.floats(0.1, 5000), epoch_s=EPOCH_S, workers=st.integers(1, 8), unit=st.integers(1, 4))
-def test_a_plan_that_is_not_cut_fits_its_budget(budget_s, epoch_s, workers, unit):
-    made = plan(budget_s=budget_s, score_s=1e-4, epoch_s=epoch_s, workers=workers, unit=unit, limit=512)
-    assert made.cut or made.seconds <= budget_s
-    assert made.cut == (budget_s - 1e-4 < epoch_s)
+@given(
+    budget_s=st.floats(0.1, 5000),
+    epoch_s=EPOCH_S,
+    workers=st.integers(1, 8),
+    unit=st.integers(1, 4),
+    ending=st.booleans(),
+)
+def test_a_plan_that_is_not_cut_fits_its_budget(budget_s, epoch_s, workers, unit, ending):
+    made = plan(budget_s=budget_s, score_s=0, epoch_s=epoch_s, workers=workers, unit=unit, limit=512, ending=ending)
+    assert made.cut or made.seconds <= budget_s * (1 + 1e-9)
+    assert made.cut == (budget_s < epoch_s)
 
 
 @given(budget_s=st.floats(1, 500), more=st.floats(1.0, 10.0), epoch_s=EPOCH_S)
@@ -66,10 +72,27 @@ def test_rungs_without_continuation_cost_more():
 
 
 def test_eight_candidates_fit_when_an_epoch_takes_the_affordable_time():
-    limit_s = affordable_s(100.0, unit=2, eta=2, cap=64, workers=2)
+    limit_s = affordable_s(100.0, middle_s=1.0, unit=2, eta=2, cap=64, workers=2, ending=False)
     made = plan(budget_s=100.0, score_s=0, epoch_s=limit_s, workers=2)
     assert made.candidates == 8
     assert made.rungs[-1].epochs == 16
+
+
+def test_fewer_candidates_are_planned_when_only_narrow_networks_would_fit():
+    shape = {"unit": 2, "eta": 2, "cap": 64, "workers": 2, "ending": False}
+    many = affordable_s(10.0, middle_s=0.1, **shape)
+    few = affordable_s(10.0, middle_s=1.0, **shape)
+    assert many < 1.0 <= few
+    assert plan(budget_s=10.0, score_s=0, epoch_s=few, **shape).candidates == 4
+
+
+def test_rather_some_epochs_of_the_middle_width_than_a_full_training_of_a_narrow_network():
+    shape = {"unit": 2, "eta": 4, "cap": 20, "workers": 1, "ending": True}
+    assert affordable_s(5.0, middle_s=1.0, **shape) == 1.0
+    assert affordable_s(0.3, middle_s=1.0, **shape) == pytest.approx(0.1)
+    made = plan(budget_s=5.0, score_s=0, epoch_s=1.0, **shape)
+    assert made.rungs == (Rung(5, 1),)
+    assert not made.cut
 
 
 @given(left_s=st.floats(0.01, 300), alive=st.integers(1, 16), workers=st.integers(1, 3))

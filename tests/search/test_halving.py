@@ -12,7 +12,7 @@ from archwright.core.rng import derive
 from archwright.core.trial import Proposal, Result, Trial
 from archwright.run.loop import run
 from archwright.run.simulated import SimulatedExecutor
-from archwright.search.halving import Halving, Rung, epochs, halving
+from archwright.search.halving import Halving, Rung, bracket, epochs, halving
 from archwright.spaces.tabular_mlp import frappe
 from archwright.testing import Toy
 
@@ -98,3 +98,23 @@ def test_rungs_in_disorder_are_refused(rungs: tuple[Rung, ...]) -> None:
 def test_a_shrinking_factor_of_one_is_refused() -> None:
     with pytest.raises(SpaceError, match="eta"):
         halving(candidates=4, start=1, eta=1, cap=4)
+
+
+@given(
+    candidates=st.integers(1, 300),
+    unit=st.integers(1, 5),
+    eta=st.integers(2, 5),
+    cap=st.integers(1, 100),
+    keep=st.integers(1, 4),
+)
+def test_a_bracket_starts_with_all_ends_with_a_full_training_and_never_goes_below_its_unit(
+    candidates, unit, eta, cap, keep
+):
+    rungs = bracket(candidates=candidates, unit=unit, eta=eta, cap=cap, keep=keep)
+    assert rungs[0].alive == candidates
+    assert rungs[-1].epochs == cap
+    assert all(rung.epochs >= min(unit, cap) for rung in rungs)
+    assert all(
+        after.epochs > before.epochs and after.alive <= before.alive for before, after in itertools.pairwise(rungs)
+    )
+    assert all(rung.alive >= min(keep, candidates) for rung in rungs)

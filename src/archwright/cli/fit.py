@@ -53,6 +53,10 @@ def fit(
     preset: Annotated[
         str, Option(help="Training settings: default, or atlas (the paper's).", rich_help_panel=_SEARCH)
     ] = "default",
+    unit: Annotated[int, Option(help="U, fewest epochs of a rung of halving.", rich_help_panel=_SEARCH)] = 2,
+    eta: Annotated[
+        int | None, Option(help="One of so many survives a rung; default 4, atlas 2.", rich_help_panel=_SEARCH)
+    ] = None,
     max_epochs: Annotated[int | None, Option(help="Most epochs for one network.", rich_help_panel=_SEARCH)] = None,
     max_trials: Annotated[int | None, Option(help="Stop after so many trainings.", rich_help_panel=_SEARCH)] = None,
     seed: Annotated[int, Option(help="Seed of everything random.", rich_help_panel=_SEARCH)] = 0,
@@ -101,6 +105,8 @@ def fit(
         layers=layers,
         widths=_widths(widths),
         preset=preset,
+        unit=unit,
+        eta=eta,
         workers=workers,
         device=device,
         seed=seed,

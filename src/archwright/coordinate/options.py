@@ -81,8 +81,8 @@ class SearchOptions(_Json):
         layers: Hidden layers, if no space is named.
         widths: Widths to choose from, if no space is named; None takes the twenty of ATLAS.
         preset: `default` or `atlas`, the training settings.
-        unit: U, epochs of the first rung.
-        eta: Of how many candidates one survives a rung.
+        unit: U, fewest epochs of a rung.
+        eta: Of how many candidates one survives a rung; None takes 4, or the paper's 2 with its preset.
         workers: Worker processes; None takes one per core, 0 trains inside this process.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         seed: Seed of everything random.
@@ -99,7 +99,7 @@ class SearchOptions(_Json):
     widths: tuple[int, ...] | None = None
     preset: str = "default"
     unit: int = 2
-    eta: int = 2
+    eta: int | None = None
     workers: int | None = None
     device: str = "auto"
     seed: int = 0
@@ -111,7 +111,17 @@ class SearchOptions(_Json):
             raise SpaceError(f"explore must be one of {', '.join(EXPLORE)}, but {self.explore!r} was given")
         if self.preset not in ("default", "atlas"):
             raise SpaceError(f"the preset must be default or atlas, but {self.preset!r} was given")
-        if self.unit < 1 or self.eta < 2:
+        if self.unit < 1 or self.survivor_of < 2:
             raise SpaceError(f"unit must be >= 1 and eta >= 2, but {self.unit} and {self.eta} were given")
         if self.workers is not None and self.workers < 0:
             raise SpaceError(f"workers must be >= 0, but {self.workers} was given")
+
+    @property
+    def survivor_of(self) -> int:
+        """Of how many candidates one survives a rung."""
+        return self.eta if self.eta is not None else 2 if self.preset == "atlas" else 4
+
+    @property
+    def ending(self) -> bool:
+        """Whether the rungs' epochs count down from a full training, and not up from `unit` as in the paper."""
+        return self.preset != "atlas"

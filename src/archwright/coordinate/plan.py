@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from archwright.core.errors import BudgetError
-from archwright.search.halving import Rung, Rungs, halving
+from archwright.search.halving import Rung, Rungs, bracket, halving
 
-__all__ = ["RATIO", "UNIT", "Plan", "counted", "plan", "rungs_seconds"]
+__all__ = ["RATIO", "UNIT", "Plan", "counted", "plan", "rungs_of", "rungs_seconds"]
 
 #: Architectures scored for each one trained. Source: ATLAS, sec. 3.4 and App. E (M/K about 30).
 RATIO = 30
@@ -56,6 +56,7 @@ def plan(
     cap: int = 64,
     workers: int = 1,
     limit: int = 4096,
+    ending: bool = False,
 ) -> Plan:
     """Return the plan with the most candidates that fits into `budget_s`.
 
@@ -72,6 +73,7 @@ def plan(
         cap: Most epochs for any candidate.
         workers: Candidates that train at the same time.
         limit: Most candidates to consider.
+        ending: Count the rungs' epochs down from `cap` (`bracket`) instead of up from `unit` (`halving`, the paper).
 
     Raises:
         BudgetError: if a time is not above zero.
@@ -88,7 +90,7 @@ def plan(
     most = limit if times.size == 1 else min(limit, times.size)
 
     def priced(candidates: int) -> Plan:
-        rungs = halving(candidates=candidates, start=unit, eta=eta, cap=cap, keep=min(workers, candidates))
+        rungs = rungs_of(candidates, unit=unit, eta=eta, cap=cap, workers=workers, ending=ending)
         scored = max(candidates, round(ratio * candidates))
         mine = np.full(candidates, times[0]) if times.size == 1 else times[:candidates]
         return Plan(scored, rungs, scored * score_s + rungs_seconds(rungs, mine, workers=workers))
@@ -96,10 +98,20 @@ def plan(
     best = _largest(priced, budget_s=budget_s, most=most)
     if best is not None:
         return best
-    # Not even `unit` epochs of one candidate fit: one candidate, as many whole epochs as fit, at least one.
-    fits = int((budget_s - score_s) / times[0])
-    rungs = (Rung(max(1, min(fits, cap, unit)), 1),)
-    return Plan(1, rungs, score_s + rungs_seconds(rungs, times[:1], workers=1), cut=fits < 1)
+    # Not even one candidate fits: one for each worker, with as many whole epochs as fit, at least one.
+    few = min(workers, most)
+    mine = np.full(few, times[0]) if times.size == 1 else times[:few]
+    fits = int((budget_s - few * score_s) / mine.max())
+    rungs = (Rung(max(1, min(fits, cap)), few),)
+    return Plan(few, rungs, few * score_s + rungs_seconds(rungs, mine, workers=workers), cut=fits < 1)
+
+
+def rungs_of(candidates: int, *, unit: int, eta: int, cap: int, workers: int, ending: bool) -> Rungs:
+    """Return the schedule of one bracket; see `plan` for the arguments."""
+    keep = min(workers, candidates)
+    if ending:
+        return bracket(candidates=candidates, unit=unit, eta=eta, cap=cap, keep=keep)
+    return halving(candidates=candidates, start=unit, eta=eta, cap=cap, keep=keep)
 
 
 def counted(trials: int, *, start: int, eta: int, cap: int) -> Rungs:

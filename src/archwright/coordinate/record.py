@@ -44,6 +44,7 @@ class RunRecord:
         sessions: One per fit or resume: `budget_s`, `used_s`, `started` (ISO time), `status`.
         phases: Planned and used seconds per phase.
         plans: Each plan that was made: `at_s`, `score`, `rungs` ((epochs, alive), ...), `seconds`, `why`.
+        costs: What is known of training time: `timed` (architecture and seconds per epoch), `rows`, `n_inputs`.
         incumbents: Each best-so-far network: `at_s`, `score`, `arch`, `epochs`, `what`
             (`constant`, `starter` or `network`).
         test: Metrics on the test split, by name; None where there is none, or before the end.

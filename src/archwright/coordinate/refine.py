@@ -14,14 +14,14 @@ import numpy as np
 from archwright.coordinate.cost import EpochCost, Timed
 from archwright.coordinate.filter import Filter, cheapest
 from archwright.coordinate.options import SearchOptions
-from archwright.coordinate.plan import Plan, counted, plan, rungs_seconds
+from archwright.coordinate.plan import Plan, counted, plan, rungs_of, rungs_seconds
 from archwright.coordinate.session import Session
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.protocols import Executor
 from archwright.core.trial import Trial
 from archwright.run.loop import run
-from archwright.search.halving import Halving, Rung, Rungs, halving
+from archwright.search.halving import Halving, Rung, Rungs
 from archwright.spaces.tabular_mlp import TabularMlp
 from archwright.study.study import Study
 
@@ -29,8 +29,10 @@ __all__ = ["Refinement", "affordable_s", "replan"]
 
 logger = logging.getLogger(__name__)
 
-#: Fewest candidates for which a cost limit makes room: with eta = 2 the last one then trains 16 epochs.
-CANDIDATES = 8
+#: Candidates for which a cost limit makes room, the first number that leaves room for a network of middle width.
+CANDIDATES = (8, 4, 2, 1)
+#: Epochs for which a network of middle width must fit, or a narrower one is taken.
+LEAST_EPOCHS = 3
 #: Shares of the cost limit at which candidates are taken, in turn.
 LEVELS = tuple(float(x) for x in os.environ.get("AW_LEVELS", "1").split(","))
 #: Candidates that a plan may consider.
@@ -46,16 +48,37 @@ class _Shape(TypedDict):
     eta: int
     cap: int
     workers: int
+    ending: bool
 
 
-def affordable_s(budget_s: float, *, unit: int, eta: int, cap: int, workers: int) -> float:
-    """Return the seconds that one epoch may take so that `CANDIDATES` candidates fit into `budget_s`.
+def affordable_s(
+    budget_s: float, *, middle_s: float, unit: int, eta: int, cap: int, workers: int, ending: bool
+) -> float:
+    """Return the seconds that one epoch may take for a candidate of a bracket.
+
+    As many candidates as `CANDIDATES` allows shall fit into `budget_s`, if they may be of middle width; fewer
+    otherwise, because many epochs of narrow networks are worth less than a few of wider ones.
+
+    Args:
+        budget_s: Wall seconds of the bracket.
+        middle_s: Seconds of one epoch of a network of middle width.
+        unit: Epochs of the first rung.
+        eta: Of how many candidates one survives a rung.
+        cap: Most epochs for any candidate.
+        workers: Candidates that train at the same time.
+        ending: Whether the schedule counts down from `cap`; see `plan`.
 
     Differs: ATLAS takes the best scores whatever they cost, and sets t2 by the largest network. Its proxy
     prefers wide networks, so a short budget would be spent on a few epochs of the dearest ones.
     """
-    rungs = halving(candidates=CANDIDATES, start=unit, eta=eta, cap=cap, keep=min(workers, CANDIDATES))
-    return budget_s / rungs_seconds(rungs, np.ones(CANDIDATES), workers=workers)
+    limit_s = 0.0
+    for candidates in CANDIDATES:
+        rungs = rungs_of(candidates, unit=unit, eta=eta, cap=cap, workers=workers, ending=ending)
+        limit_s = budget_s / rungs_seconds(rungs, np.ones(candidates), workers=workers)
+        if limit_s >= middle_s:
+            return limit_s
+    # Not even one full training: rather some epochs of the middle width than many of a narrower one.
+    return max(limit_s, min(middle_s, budget_s / LEAST_EPOCHS))
 
 
 def replan(rungs: Rungs, epoch_s: Sequence[float], *, done: int, left_s: float, workers: int) -> Rungs:
@@ -136,9 +159,13 @@ class Refinement:
 
     def _last_stretch(self) -> None:
         """Train the finalists on for what time is left; the clock ends them, and their rate follows it."""
-        finalists = [arch for arch in self._finalists if self._epochs.get(arch, 0) < self._cap]
+        finalists = self._unfinished()
         if finalists and not self._is_over():
             self._rung(finalists, self._cap, "last stretch")
+
+    def _unfinished(self) -> list[Arch]:
+        """Return the finalists of the last bracket that can be trained on."""
+        return [arch for arch in self._finalists if self._epochs.get(arch, 0) < self._cap]
 
     def _is_over(self) -> bool:
         most = self._options.max_trials
@@ -151,8 +178,11 @@ class Refinement:
             return by_count
         self._is_counted = False
         options, left_s = self._options, max(self._session.left_s(), 1e-3)
-        shape = _Shape(unit=options.unit, eta=options.eta, cap=self._cap, workers=self._workers)
-        limit_s = affordable_s(left_s, **shape)
+        shape = _Shape(
+            unit=options.unit, eta=options.survivor_of, cap=self._cap, workers=self._workers, ending=options.ending
+        )
+        middle_s = float(self._cost.seconds([_middle(self._space)])[0])
+        limit_s = affordable_s(left_s, middle_s=middle_s, **shape)
         first = plan(budget_s=left_s, score_s=0.0, epoch_s=limit_s, limit=MOST, **shape)
         ranked = self._ranked(4 * first.candidates, limit_s)
         if not ranked and not self._tried:
@@ -160,7 +190,7 @@ class Refinement:
         self._session.scored = self._filter.scored
         if not ranked:
             return [], first
-        candidates = [*self._finalists, *ranked]
+        candidates = [*self._unfinished(), *ranked]
         made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(candidates), ratio=0, limit=MOST, **shape)
         self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
         return candidates[: made.candidates], made
@@ -185,7 +215,7 @@ class Refinement:
         if options.max_trials is None:
             return None
         left = options.max_trials - len(self._study.history)
-        rungs = counted(left, start=options.unit, eta=options.eta, cap=self._cap)
+        rungs = counted(left, start=options.unit, eta=options.survivor_of, cap=self._cap)
         candidates = self._filter.top(rungs[0].alive, limit_s=math.inf, cost=self._cost, exclude=self._tried)
         if 0 < len(candidates) < rungs[0].alive:  # the space is nearly used up
             rungs = tuple(Rung(epochs, min(alive, len(candidates))) for epochs, alive in rungs)
@@ -265,3 +295,8 @@ class Refinement:
             }
         )
         logger.info("plan %s: rungs %s, %.1f s", why, rungs, seconds)
+
+
+def _middle(space: TabularMlp) -> Arch:
+    """Return the architecture whose layers all have the middle one of the widths."""
+    return Arch(space.name, (space.arities[0] // 2,) * len(space.arities))

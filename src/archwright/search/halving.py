@@ -13,7 +13,7 @@ from archwright.core.errors import SpaceError
 from archwright.core.history import History
 from archwright.core.trial import Proposal
 
-__all__ = ["Halving", "Rung", "Rungs", "epochs", "halving"]
+__all__ = ["Halving", "Rung", "Rungs", "bracket", "epochs", "halving"]
 
 
 class Rung(NamedTuple):
@@ -45,15 +45,44 @@ def halving(*, candidates: int, start: int, eta: int, cap: int, keep: int = 1) -
         >>> [tuple(rung) for rung in halving(candidates=53, start=1, eta=3, cap=27)]
         [(1, 53), (3, 17), (9, 5), (27, 1)]
     """
-    given = {"candidates": candidates, "start": start, "eta - 1": eta - 1, "cap": cap, "keep": keep}
-    for name, value in given.items():
-        if value < 1:
-            raise SpaceError(f"halving needs {name} of one or more, but it is {value}")
+    _check(candidates=candidates, start=start, eta=eta, cap=cap, keep=keep)
     rungs, law = [Rung(min(start, cap), candidates)], candidates
     while law > 1 and rungs[-1].epochs < cap:
         law //= eta
         rungs.append(Rung(min(rungs[-1].epochs * eta, cap), min(candidates, max(keep, law))))
     return tuple(rungs)
+
+
+def bracket(*, candidates: int, unit: int, eta: int, cap: int, keep: int = 1) -> Rungs:
+    """Return the rungs of one run of successive halving that ends with a full training.
+
+    Where `halving` counts up from its first rung, this counts down from `cap`: with fewer than `eta` candidates
+    all train fully at once, with fewer than `eta` squared they first train for `cap / eta` epochs, and so on.
+
+    Args:
+        candidates: Number at the start.
+        unit: Fewest epochs of a rung.
+        eta: From rung to rung, epochs grow by this factor and candidates shrink by it, rounded down.
+        cap: Epochs of the last rung.
+        keep: Candidates that are never dropped.
+
+    Raises:
+        SpaceError: if a number is below one, or `eta` below two.
+
+    Source: one bracket of Hyperband, arXiv:1603.06560, algorithm 1.
+
+    Example:
+        >>> [tuple(rung) for rung in bracket(candidates=9, unit=2, eta=4, cap=20)]
+        [(5, 9), (20, 2)]
+    """
+    _check(candidates=candidates, unit=unit, eta=eta, cap=cap, keep=keep)
+    steps = 0
+    while eta ** (steps + 1) <= candidates and cap // eta ** (steps + 1) >= unit:
+        steps += 1
+    return tuple(
+        Rung(cap // eta ** (steps - step), min(candidates, max(keep, candidates // eta**step)))
+        for step in range(steps + 1)
+    )
 
 
 def epochs(rungs: Sequence[tuple[int, int]]) -> int:
@@ -110,6 +139,12 @@ class Halving:
                 return []
             todo = _ranked(todo, done)
         return []
+
+
+def _check(*, eta: int, **others: int) -> None:
+    for name, value in {"eta - 1": eta - 1, **others}.items():
+        if value < 1:
+            raise SpaceError(f"halving needs {name} of one or more, but it is {value}")
 
 
 def _ranked(archs: Sequence[Arch], scores: dict[Arch, float | None]) -> list[Arch]:
