@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/halving.py [--quick]
 
-Baseline and product alternate in one process; figures are medians [min-max]. Goals: performance.md, section 3.
+Baseline and product alternate in one process; figures are medians [min-max]. Goals stand beside them.
 The baseline is what research code usually is: a module per candidate, `torch.optim.Adam`, a shuffling `DataLoader`
 over a dict data set, and an AUC of every training batch. `--tables` compares dense and touched-rows updates.
 """

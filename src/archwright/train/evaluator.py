@@ -119,7 +119,7 @@ class TrainEvaluator:
         """
         if self._data is None:
             if os.environ.get("OMP_NUM_THREADS") == "1":
-                # A worker of one thread each: more threads than cores cost up to 20 times (performance.md, 1).
+                # A worker of one thread each: more threads than cores cost up to 20 times.
                 torch.set_num_threads(1)
             arrays = load_arrays(self.arrays_folder)
             device = choose_device(self.device)
