@@ -9,7 +9,7 @@ from archwright import NasClassifier
 
 
 def main(budget_s: float) -> None:
-    """Fit, score, continue and export."""
+    """Fit, score, and continue for as long again."""
     x, y = load_breast_cancer(return_X_y=True, as_frame=True)
     x_train, x_test, y_train, y_test = train_test_split(x, y, stratify=y, random_state=0)
     model = NasClassifier(time_budget=budget_s, random_state=0).fit(x_train, y_train)

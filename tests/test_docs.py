@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,14 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     for block in _blocks(page, "python"):
         exec(compile(_shortened(block), str(page), "exec"), names)
     assert len(names) > 2
+
+
+@pytest.mark.parametrize("program", sorted((ROOT / "examples").glob("*.py")), ids=lambda program: program.stem)
+def test_examples_run(program: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(program), str(BUDGET_S)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def _commands() -> list[tuple[str, str]]:
