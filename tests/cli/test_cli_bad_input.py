@@ -84,7 +84,7 @@ def test_an_unknown_option_is_exit_code_two(archwright, table):
 
 def test_infinite_values_are_missing_values(archwright, tmp_path):
     path = tmp_path / "inf.csv"
-    rows = "".join(f"{'inf' if i % 7 == 0 else i},{i % 2}\n" for i in range(120))
+    rows = "".join(f"{'inf' if i % 7 == 0 else i * 37 % 101},{i % 2}\n" for i in range(120))
     path.write_text("a,y\n" + rows)
     done = archwright("fit", path, "--target", "y", "--budget", "5s", "--out", tmp_path / "run", "--json")
     assert done.returncode == 0, done.stderr

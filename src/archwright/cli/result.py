@@ -78,6 +78,8 @@ def _sentences(folder: RunFolder, record: RunRecord) -> list[str]:
 
 def _network_sentence(record: RunRecord) -> str:
     best, task = record.best, record.task
+    if best is None and record.task:
+        return f"result  a constant prediction (its validation {task['metric']} is not defined)"
     if best is None:
         return "result  nothing: the run ended before the table was read"
     if best["what"] == "constant":
@@ -85,5 +87,5 @@ def _network_sentence(record: RunRecord) -> str:
     widths = "-".join(str(width) for width in best["widths"])
     return (
         f"result  network {widths}, validation {task['metric']} {best['metric_value']:.4f} "
-        f"after {best['epochs']:g} epochs"
+        f"after {best['epochs']:.3g} epochs"
     )

@@ -66,7 +66,7 @@ def _show_run(path: Path, *, top: int, json_output: bool) -> None:
             str(row.rank),
             "-".join(map(str, row.widths)),
             f"{row.metric:.4f}",
-            f"{row.epochs:g}",
+            f"{row.epochs:.3g}",
             "" if row.params is None else f"{row.params:,.0f}",
             f"{row.cost_s:.1f}",
         )

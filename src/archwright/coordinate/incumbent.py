@@ -51,19 +51,24 @@ class Incumbent:
         self.score = -math.inf
         self.net: FrozenNet | None = None
 
-    def begin(self, inputs: Inputs) -> None:
+    def begin(self, inputs: Inputs) -> float:
         """Start with the constant prediction, or with the network of the sessions before.
+
+        Returns:
+            Seconds that it took: about what taking an offered network will take.
 
         Raises:
             RunError: if the folder cannot be written (exit code 1).
         """
+        began_s = self._now()
         kept = self._kept()
         if kept is not None:
             self.net, self.score = kept.net, float(kept.info["score"])
             write_known_score(self._folder.offers, self.score)
-            return
+            return self._now() - began_s
         net = FrozenNet.constant(_constant_logits(self._task), inputs)
         self._accept(Offer(net, "", self._validated(net), 0.0), what="constant")
+        return self._now() - began_s
 
     def poll(self) -> bool:
         """Take the best network that workers have offered; True if it is better than the incumbent.

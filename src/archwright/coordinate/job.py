@@ -55,8 +55,12 @@ TIMED_ROWS = 2048
 LEAST_S = 0.3
 #: Rows at each end of a table that its fingerprint looks at.
 FINGERPRINT_ROWS = 100
+#: Cells at each end, at most: ten thousand columns must not take seconds.
+FINGERPRINT_CELLS = 50_000
 #: Rows of the table that are kept for the check of an export.
 SAMPLE_ROWS = 256
+#: How warnings call the result when it is no network.
+_CONSTANT = "a constant prediction"
 
 
 @dataclass
@@ -190,11 +194,13 @@ class Job:
             }
             record.recipe = recipe.to_json()
             session.incumbent = Incumbent(folder, record, task=task, recipe=recipe, now=session.now)
-            session.incumbent.begin(inputs)
+            # What earlier sessions said of their result need not be true of this one's.
+            record.warnings[:] = [line for line in record.warnings if _CONSTANT not in line]
+            session.take_s = session.incumbent.begin(inputs)
             task.save_arrays(folder.arrays)
             session.test_s = _test_seconds(task, session.incumbent, session)
         if session.left_s() <= 0:
-            record.warnings.append(_too_short(session))
+            record.warnings.append(_too_short(session, fresh=session.number == 1))
             return
         n_inputs = inputs.n_fields * recipe.embedding
         cost = EpochCost(space, n_inputs, rows=min(len(task.train.y), recipe.batch * recipe.epoch_steps))
@@ -220,6 +226,8 @@ class Job:
                 # How far a starter gets depends on the clock; who counts trials wants the same result every time.
                 starter=search.max_trials is None,
             )
+            if session.left_s() <= 0:
+                return
             if session.incumbent is not None:
                 session.test_s = _test_seconds(task, session.incumbent, session)
         with (
@@ -279,6 +287,7 @@ class Job:
             session.close()
             if session.incumbent is not None:
                 session.incumbent.poll()
+                self._say_constant(session)
                 self._test(task, session.incumbent)
             record.status = record.sessions[-1]["status"] = status
             for step in session.finish:
@@ -291,6 +300,20 @@ class Job:
                 record.sessions[-1]["used_s"] = round(session.used_s, 3)
                 self.folder.save(record)
                 step.run(self.folder, record, session.sample)
+
+    def _say_constant(self, session: Session) -> None:
+        """Say why the result is no network."""
+        best, warnings = self.record.best, self.record.warnings
+        if best is None or best["what"] != "constant" or any(_CONSTANT in line for line in warnings):
+            return
+        if session.trained:
+            warnings.append(
+                f"none of {session.trained} networks was better on the validation rows: the result is {_CONSTANT}"
+            )
+        else:
+            warnings.append(
+                f"{session.budget_s:g} s were not enough to train a network: the result is {_CONSTANT}; give more time"
+            )
 
     def _test(self, task: Task, incumbent: Incumbent) -> None:
         if not task.has_test or incumbent.net is None:
@@ -325,7 +348,8 @@ def _read(source: Any, *, limit_s: float | None, encoding: str | None) -> Table:
 def _fingerprint(table: Table) -> str:
     """Return a short text that changes with the rows, the columns, or the table's two ends."""
     frame = table.frame
-    ends = [str(frame.shape), frame.head(FINGERPRINT_ROWS).to_csv(), frame.tail(FINGERPRINT_ROWS).to_csv()]
+    rows = max(1, min(FINGERPRINT_ROWS, FINGERPRINT_CELLS // max(1, frame.shape[1])))
+    ends = [str(frame.shape), frame.head(rows).to_csv(), frame.tail(rows).to_csv()]
     return hashlib.blake2b("\n".join([*map(str, frame.columns), *ends]).encode(), digest_size=16).hexdigest()
 
 
@@ -339,10 +363,11 @@ def _test_seconds(task: Task, incumbent: Incumbent, session: Session) -> float:
     return 2.0 * (session.now() - began_s) * task.n_test / max(1, min(TIMED_ROWS, len(valid.y)))
 
 
-def _too_short(session: Session) -> str:
+def _too_short(session: Session, *, fresh: bool) -> str:
     return (
         f"the budget of {session.budget_s:g} s was over before a network could be trained (reading and preparing took "
-        f"{session.used_s:.1f} s, the last steps need {session.reserve_s:.1f} s): the result is a constant prediction"
+        f"{session.used_s:.1f} s, the last steps need {session.reserve_s:.1f} s): the result is "
+        + (_CONSTANT if fresh else "what the sessions before had found")
     )
 
 

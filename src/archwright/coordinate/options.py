@@ -113,6 +113,9 @@ class SearchOptions(_Json):
             raise SpaceError(f"the preset must be default or atlas, but {self.preset!r} was given")
         if self.unit < 1 or self.survivor_of < 2:
             raise SpaceError(f"unit must be >= 1 and eta >= 2, but {self.unit} and {self.eta} were given")
+        for name, most in (("max trials", self.max_trials), ("max epochs", self.max_epochs)):
+            if most is not None and most < 1:
+                raise SpaceError(f"{name} must be >= 1, but {most} was given")
         if self.workers is not None and self.workers < 0:
             raise SpaceError(f"workers must be >= 0, but {self.workers} was given")
 

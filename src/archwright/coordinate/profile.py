@@ -11,6 +11,7 @@ from archwright.coordinate.cost import EpochCost, Timed
 from archwright.coordinate.session import Session
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
+from archwright.core.errors import RunError
 from archwright.core.history import History
 from archwright.core.protocols import Evaluator
 from archwright.core.trial import Proposal
@@ -21,6 +22,8 @@ __all__ = ["profile"]
 
 #: Below these seconds only the smallest network is timed: the rest of the time is worth more in training.
 SHORT_S = 3.0
+#: How the trainer refuses a device: every later training would fail in the same way.
+_NO_DEVICE = "the device "
 
 
 def profile(
@@ -37,6 +40,9 @@ def profile(
         cost: Learns the timings.
         seed: Seed of the networks' weights.
         starter: Whether there is one.
+
+    Raises:
+        RunError: if nothing can be trained on the device that the user named.
     """
     left_s = session.left_s()
     if left_s <= 0:
@@ -51,6 +57,9 @@ def profile(
         seed=seed,
         stop=lambda: session.turn("profile", "timing the first steps"),
     )
+    refused = [trial.result.error for trial in study.history.done if _NO_DEVICE in trial.result.error]
+    if refused:
+        raise RunError(refused[0][refused[0].index(_NO_DEVICE) :])
     cost.add(
         [
             Timed(trial.proposal.arch, trial.result.measures["epoch_s"])

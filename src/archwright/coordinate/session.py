@@ -76,6 +76,8 @@ class Session:
         self.finish = tuple(finish)
         self.finish_s = {step.name: step.expected_s for step in self.finish}
         self.test_s = 0.0
+        #: Seconds from a network's offer to its being the incumbent, on disk.
+        self.take_s = 0.0
         self.scored = self.trained = self.alive = 0
         self.incumbent: Incumbent | None = None
         #: Some rows of the table, for the check of an export.
@@ -102,7 +104,7 @@ class Session:
     @property
     def reserve_s(self) -> float:
         """Seconds that everything after training is expected to take."""
-        return sum(self.finish_s.values()) + self.test_s + MARGIN_S + MARGIN_SHARE * self.budget_s
+        return sum(self.finish_s.values()) + self.test_s + self.take_s + MARGIN_S + MARGIN_SHARE * self.budget_s
 
     @property
     def train_until_s(self) -> float:

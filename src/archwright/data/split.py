@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from archwright.core.errors import DataError
 from archwright.core.rng import derive
+from archwright.data.columns import text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def rows_by_column(rows: Positions, parts: pd.Series[Any]) -> Rows:
     known = {value: _PARTS.get(str(value).strip().lower()) for value in parts.unique()}
     bad = [value for value, part in known.items() if part is None]
     if bad:
-        shown = ", ".join(repr(value) for value in bad[:3])
+        shown = ", ".join(repr(text_of(value)) for value in bad[:3])
         raise DataError(f"the split column {parts.name!r} must hold train, valid or test; it also holds {shown}.")
     names = parts.map(known).to_numpy(dtype=object)
     found = {part: rows[names == part] for part in ("train", "valid", "test")}

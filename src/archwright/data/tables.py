@@ -65,7 +65,7 @@ def read_table(source: object, *, limit_s: float | None = None, encoding: str | 
     else:
         table = _from_memory(source)
     if not len(table.frame):
-        raise DataError(f"{table.origin} has a header but no rows; at least 2 rows are needed.")
+        raise DataError(f"{table.origin} has a header but no rows.")
     return table
 
 

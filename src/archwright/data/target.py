@@ -199,6 +199,12 @@ def _kind_of_numbers(series: pd.Series[Any]) -> tuple[str, tuple[str, ...]]:
             f"{len(distinct)} classes; give the kind `real` if they are amounts."
         )
         return "classes", (note,)
+    if whole and len(distinct) <= _MAX_CODES and len(values) >= 5 * len(distinct):
+        note = (
+            f"the target {str(series.name)!r} holds {len(distinct)} different whole numbers: taken as amounts; "
+            "give the kind `classes` if they are labels."
+        )
+        return "real", (note,)
     return "real", ()
 
 

@@ -188,8 +188,9 @@ def make_task(
     if test is not None:
         tested = _encode_table(draft, schema, test)
     _warn_of_classes(draft, train, valid)
-    if balanced and draft.target.kind != "real":
-        train = replace(train, weight=_balanced(train))
+    if balanced:
+        train = _with_balance(draft, train)
+    measured = _defined(draft, measured, valid)
     warnings = (*draft.warnings, *schema.warnings)
     return Task(schema, measured, train=train, valid=valid, test=tested if len(tested) else None, warnings=warnings)
 
@@ -346,6 +347,25 @@ def _warn_of_classes(draft: _Draft, train: Split, valid: Split) -> None:
             f"the classes are unbalanced: {classes[rarest]!r} is {share:.2%} of the training rows; `balanced` weights "
             "them equally."
         )
+
+
+def _with_balance(draft: _Draft, train: Split) -> Split:
+    if draft.target.kind != "real":
+        return replace(train, weight=_balanced(train))
+    draft.warnings.append(f"the target {draft.target.name!r} holds amounts, not classes: there is nothing to balance.")
+    return train
+
+
+def _defined(draft: _Draft, metric: str, valid: Split) -> str:
+    """Return the metric, or the one to take its place where the validation rows all have one and the same target."""
+    instead = {"auc": "log_loss", "r2": "rmse"}.get(metric)
+    if instead is None or (valid.y != valid.y[:1]).any():
+        return metric
+    draft.warnings.append(
+        f"{metric} is not defined on these {len(valid)} validation rows, which all have the same target: networks are "
+        f"compared by {instead}."
+    )
+    return instead
 
 
 def _balanced(train: Split) -> npt.NDArray[np.float32]:

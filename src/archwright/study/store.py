@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from archwright.core.arch import Arch
 from archwright.core.errors import MissingExtraError, StoreError
@@ -169,9 +169,10 @@ class Store:
             yield
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).strip().splitlines()
-            raise StoreError(
-                f"the study store {self._where} cannot be {what}: {cause[0] if cause else error}"
-            ) from error
+            told = f"the study store {self._where} cannot be {what}: {cause[0] if cause else error}"
+            # Full disk, lock, no connection: the system failed. What is no database, or a damaged one, was given so.
+            failed = isinstance(error, OperationalError)
+            raise (StoreError.of_system(told) if failed else StoreError(told)) from error
         except (KeyError, ValueError) as error:
             raise StoreError(f"the study store {self._where} is damaged: {error}") from error
 
