@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["as_json", "emit", "note"]
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """Return `value` as JSON text; what JSON does not know becomes its `str`."""
     return json.dumps(value, indent=1, default=str)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from archwright.coordinate.finish import Finisher
 from archwright.coordinate.job import Job
@@ -21,7 +20,7 @@ __all__ = ["fit", "resume"]
 
 
 def fit(
-    source: Any,
+    source: object,
     target: str,
     *,
     budget_s: float,
@@ -69,7 +68,7 @@ def resume(
     folder: RunFolder,
     *,
     budget_s: float,
-    table: Any = None,
+    table: object = None,
     clock: Clock | None = None,
     workers: int | None = None,
     finish: Sequence[Finisher] = (),

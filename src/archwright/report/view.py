@@ -47,7 +47,6 @@ class Candidate:
     score: float | None
     epochs: int
     params: float | None
-    flops: float | None
     cost_s: float
     expressflow: float | None
     error: str
@@ -188,7 +187,6 @@ def _candidate(arch: Arch, own: Sequence[tuple[int, Trial]], widths: tuple[int, 
         score=max(scores, default=None),
         epochs=max(epochs),
         params=measures.get("params"),
-        flops=measures.get("flops"),
         cost_s=sum(trial.result.cost_s for trial in trials),
         expressflow=proxy if proxy is not None and math.isfinite(proxy) else None,
         error=next((trial.result.error for trial in reversed(trials) if trial.result.error), ""),
