@@ -102,7 +102,8 @@ def test_a_full_disk_is_the_systems_failure_and_nothing_is_lost(archwright, tabl
     try:
         done = archwright("fit", table, "--target", "y", "--budget", "10s", "--out", small / "run")
         if done.returncode:
-            one_line(done, 1, "space")
+            # SQLite has words of its own for it.
+            one_line(done, 1, "full" if "study.db" in done.stderr else "space")
     finally:
         subprocess.run(["umount", str(small)], check=True)
     assert done.returncode in (0, 1)
@@ -140,3 +141,18 @@ def test_a_changed_table_is_not_resumed_on(archwright, table, tmp_path):
     mine.write_text(mine.read_text() + "40,red,0.5,yes\n")
     one_line(archwright("resume", tmp_path / "run", "--budget", "5s"), 2, "changed")
     assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_a_device_that_is_not_there_is_one_clear_line(archwright, table, tmp_path):
+    # No build of torch has a hundredth GPU here; worker processes need seconds to find out.
+    done = archwright(
+        "fit", table, "--target", "y", "--budget", "20s", "--device", "cuda:99", "--out", tmp_path / "run"
+    )
+    one_line(done, 2, "cuda:99")
+
+
+def test_a_time_too_short_for_any_network_says_what_the_result_is(archwright, table, tmp_path):
+    done = archwright("fit", table, "--target", "y", "--budget", "0.5s", "--out", tmp_path / "run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "a constant prediction" in done.stderr
+    assert archwright("predict", tmp_path / "run", table, "--json").returncode == 0

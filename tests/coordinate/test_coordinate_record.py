@@ -71,3 +71,9 @@ def test_bad_options_are_refused():
         SearchOptions(explore="everything")
     with pytest.raises(SpaceError, match="preset"):
         SearchOptions(preset="best")
+
+
+@pytest.mark.parametrize("limit", ["max_trials", "max_epochs"])
+def test_a_limit_below_one_is_refused(limit):
+    with pytest.raises(SpaceError, match=f"{limit.replace('_', ' ')} must be >= 1, but 0 was given"):
+        SearchOptions(**{limit: 0})

@@ -298,3 +298,27 @@ def test_california_becomes_what_it_is(shared_data: Path) -> None:
     assert [one.name for one in task.schema.features if one.kind == "category"] == ["ocean_proximity"]
     assert [one.name for one in task.schema.features if one.has_missing] == ["total_bedrooms"]
     assert task.schema.target.mean == pytest.approx(206_855.8, rel=0.01)
+
+
+@pytest.mark.parametrize(("y", "instead"), [([0, 0, 0, 1], "log_loss"), ([1.5, 1.5, 1.5, 2.25], "rmse")])
+def test_a_metric_that_validation_does_not_define_is_replaced_with_a_word(y: list[float], instead: str) -> None:
+    frame = pd.DataFrame({"x": [3.0, 1.0, 2.0, 5.0] * 20, "y": y * 20})
+    kind = "binary" if instead == "log_loss" else "real"
+    frame["split"] = np.where((frame["y"] == y[0]) & (np.arange(80) < 40), "valid", "train")
+    task = make_task(Table(frame, "t"), "y", split_column="split", kind=kind, seed=0)
+    assert task.metric == instead
+    assert any(f"compared by {instead}" in line for line in task.warnings)
+
+
+def test_amounts_cannot_be_balanced_and_few_whole_numbers_are_asked_about() -> None:
+    frame = pd.DataFrame({"x": np.arange(90.0) % 7, "y": [3, 5, 9] * 30})
+    task = make_task(Table(frame, "t"), "y", balanced=True, seed=0)
+    assert task.kind == "real"
+    assert any("nothing to balance" in line for line in task.warnings)
+    assert any("`classes` if they are labels" in line for line in task.warnings)
+
+
+def test_a_wrong_split_column_is_shown_as_it_is_written() -> None:
+    frame = pd.DataFrame({"x": range(20), "part": [1, 2] * 10, "y": [0, 1] * 10})
+    with pytest.raises(DataError, match=r"it also holds '1', '2'\."):
+        make_task(Table(frame, "t"), "y", split_column="part", seed=0)

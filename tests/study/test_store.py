@@ -234,6 +234,7 @@ def test_a_damaged_store_gives_one_clear_line(tmp_path: Path, damage: Callable[[
         Study.open(path, create=False)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+    assert caught.value.exit_code == 2
 
 
 def test_a_locked_store_gives_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,8 +244,9 @@ def test_a_locked_store_gives_one_clear_line(tmp_path: Path, monkeypatch: pytest
     other.execute("begin exclusive")
     with Study.open(path) as study:
         study.propose([Proposal(SPACE.at(0))])
-        with pytest.raises(StoreError, match="locked"):
+        with pytest.raises(StoreError, match="locked") as caught:
             study.flush()
+        assert caught.value.exit_code == 1
         other.execute("rollback")
         other.close()
         study.flush()

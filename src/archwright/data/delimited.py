@@ -163,11 +163,16 @@ def _typed(text: list[tuple[str, Any]], *, decimal_comma: bool) -> pd.DataFrame:
     # What is freed goes back to the system at once: the text of a table of numbers is twice as large as the table.
     pool = pa.default_memory_pool()
     columns: dict[str, Any] = {}
+    freed = 0
     while text:
         name, column = text.pop(0)
+        freed += column.nbytes
         columns[name] = _column(column.combine_chunks(), decimal_comma).to_pandas()
         del column
-        pool.release_unused()
+        if freed > _BLOCK_BYTES:
+            # Not after every column: for ten thousand short ones that takes a second.
+            pool.release_unused()
+            freed = 0
     return pd.DataFrame(columns, copy=False)
 
 
@@ -196,8 +201,9 @@ def _numbers(column: Any) -> Any | None:
         return None
     for kind in (pa.int64(), pa.float64()):
         try:
-            # Most columns are decided by their first values.
-            pc.cast(column.slice(0, _HEAD_ROWS), kind)
+            if len(column) > _HEAD_ROWS:
+                # Most columns are decided by their first values.
+                pc.cast(column.slice(0, _HEAD_ROWS), kind)
             found = pc.cast(column, kind)
         except pa.ArrowInvalid:
             continue
