@@ -90,7 +90,6 @@ def baselines(problem: Problem, seed: int, *, data: Path) -> Iterator[Cell]:
     """Yield the test results of what needs no search, on the same columns and rows."""
     import lightgbm
     import numpy as np
-    from archwright.data.task import make_task
     from sklearn.compose import make_column_transformer
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -99,6 +98,7 @@ def baselines(problem: Problem, seed: int, *, data: Path) -> Iterator[Cell]:
 
     from archwright.data.metrics import auc, rmse
     from archwright.data.tables import read_table
+    from archwright.data.task import make_task
 
     task = make_task(
         read_table(data / "tabular" / problem.file),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
-import os
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -33,8 +31,6 @@ logger = logging.getLogger(__name__)
 CANDIDATES = (8, 4, 2, 1)
 #: Epochs for which a network of middle width must fit, or a narrower one is taken.
 LEAST_EPOCHS = 3
-#: Shares of the cost limit at which candidates are taken, in turn.
-LEVELS = tuple(float(x) for x in os.environ.get("AW_LEVELS", "1").split(","))
 #: Candidates that a plan may consider.
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
@@ -108,9 +104,9 @@ def replan(rungs: Rungs, epoch_s: Sequence[float], *, done: int, left_s: float, 
 class Refinement:
     """Trains candidates in brackets of successive halving until the time is up.
 
-    A bracket takes the best candidates that were not trained yet; from the second one on the finalists of the
-    one before take part as well. After every rung the cost model learns what the rung took, and what remains of
-    the schedule is planned anew.
+    A bracket takes the best candidates that were not trained yet. What is left of the time when no further bracket
+    fits goes to the best that are not fully trained. After every rung the cost model learns what the rung took,
+    and what remains of the schedule is planned anew.
 
     Args:
         session: Clock, record and executor.
@@ -142,7 +138,7 @@ class Refinement:
         self._executor, self._study, self._options, self._cap = executor, study, options, cap
         self._workers = max(1, session.workers)
         self._tried: set[Arch] = set()
-        self._finalists: tuple[Arch, ...] = ()
+        self._scores: dict[Arch, float] = {}
         self._epochs: dict[Arch, int] = {}
         self._is_counted = False
 
@@ -151,7 +147,7 @@ class Refinement:
         bracket = 1
         while not self._is_over():
             chosen, made = self._next_bracket(bracket)
-            if not chosen or (made.cut and bracket > 1):
+            if bracket > 1 and (not chosen or made.cut or self._rather_goes_on(made)):
                 self._last_stretch()
                 return
             self._bracket(bracket, chosen, made)
@@ -159,13 +155,17 @@ class Refinement:
 
     def _last_stretch(self) -> None:
         """Train the finalists on for what time is left; the clock ends them, and their rate follows it."""
-        finalists = self._unfinished()
-        if finalists and not self._is_over():
-            self._rung(finalists, self._cap, "last stretch")
+        if self._unfinished() and not self._is_over():
+            self._rung(self._unfinished()[: self._workers], self._cap, "last stretch")
+
+    def _rather_goes_on(self, made: Plan) -> bool:
+        """Whether the time is too short for new candidates, and there is one that can be trained on."""
+        return made.rungs[-1].epochs < self._cap / 2 and bool(self._unfinished())
 
     def _unfinished(self) -> list[Arch]:
-        """Return the finalists of the last bracket that can be trained on."""
-        return [arch for arch in self._finalists if self._epochs.get(arch, 0) < self._cap]
+        """Return what was trained, but not fully, best first."""
+        ranked = sorted(self._scores, key=lambda arch: self._scores[arch], reverse=True)
+        return [arch for arch in ranked if self._epochs[arch] < self._cap]
 
     def _is_over(self) -> bool:
         most = self._options.max_trials
@@ -184,27 +184,15 @@ class Refinement:
         middle_s = float(self._cost.seconds([_middle(self._space)])[0])
         limit_s = affordable_s(left_s, middle_s=middle_s, **shape)
         first = plan(budget_s=left_s, score_s=0.0, epoch_s=limit_s, limit=MOST, **shape)
-        ranked = self._ranked(4 * first.candidates, limit_s)
+        ranked = self._filter.top(4 * first.candidates, limit_s=limit_s, cost=self._cost, exclude=self._tried)
         if not ranked and not self._tried:
             ranked = list(cheapest(self._space)[:1])
         self._session.scored = self._filter.scored
         if not ranked:
             return [], first
-        candidates = [*self._unfinished(), *ranked]
-        made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(candidates), ratio=0, limit=MOST, **shape)
+        made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(ranked), ratio=0, limit=MOST, **shape)
         self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
-        return candidates[: made.candidates], made
-
-    def _ranked(self, n: int, limit_s: float) -> list[Arch]:
-        """Return up to `n` untried candidates: of every `len(LEVELS)`, one from each level of cost."""
-        found: list[list[Arch]] = []
-        exclude = set(self._tried)
-        for level in LEVELS:
-            best = self._filter.top(-(-n // len(LEVELS)), limit_s=level * limit_s, cost=self._cost, exclude=exclude)
-            exclude.update(best)
-            found.append(best)
-        mixed = itertools.chain.from_iterable(itertools.zip_longest(*found))
-        return [arch for arch in mixed if arch is not None]
+        return ranked[: made.candidates], made
 
     def _counted_bracket(self, bracket: int) -> tuple[list[Arch], Plan] | None:
         """Return a bracket that uses up `max_trials`, chosen without the clock so that it is the same every time.
@@ -240,7 +228,6 @@ class Refinement:
                 kept = np.array(times[: rungs[0].alive])
                 priced_s = rungs_seconds(rungs, kept, workers=self._workers, done=epochs)
                 self._note_plan(rungs, priced_s, f"after bracket {bracket} rung {number - 1}")
-        self._finalists = tuple(alive[: self._workers])
 
     def _rung(self, alive: list[Arch], epochs: int, note: str) -> list[Arch]:
         """Train `alive` to `epochs` epochs and return them best first, without those that failed."""
@@ -256,16 +243,17 @@ class Refinement:
             stop=lambda: self._turn(note),
         )
         session.turn("refine", note)
+        session.trained = len(self._study.history.ok())
         self._learn(self._study.history.done[before:])
         self._tried.update(alive)
         self._epochs |= dict.fromkeys(alive, epochs)
-        # From all trials at this fidelity: a finalist of an earlier bracket has its score from then.
         wanted = set(alive)
         scores = {
             trial.proposal.arch: trial.result.score
             for trial in self._study.history.at(epochs)
             if trial.result.score is not None and trial.proposal.arch in wanted
         }
+        self._scores |= scores
         return sorted(scores, key=lambda arch: scores[arch], reverse=True)
 
     def _turn(self, note: str) -> bool:

@@ -61,7 +61,8 @@ class Scale:
         """Return the values as text, with just enough decimals to tell neighbours apart."""
         if self.log or max(abs(self.lo), abs(self.hi)) >= 10_000:
             return [text.short_count(value) for value in values]
-        step = min((b - a for a, b in pairwise(values)), default=1.0)
+        # Ticks nearer than a double can tell apart are one tick.
+        step = min((b - a for a, b in pairwise(values) if b > a), default=1.0)
         decimals = max(0, min(6, -math.floor(math.log10(step) + 1e-9)))
         if round(step, decimals) != round(step, decimals + 1):
             decimals += 1
