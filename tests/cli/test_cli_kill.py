@@ -25,7 +25,12 @@ def killed_after(table, folder, seconds, *, with_signal=signal.SIGKILL):
 
 def survives(archwright, table, folder, score_before=None):
     """Check that predictions and a resume work on a folder; return whether it had a model."""
+    if not (folder / "run.json").exists():
+        return False
     if not (folder / "model.safetensors").exists():
+        resumed = archwright("resume", folder, "--budget", "5s")
+        assert resumed.returncode == 0, resumed.stderr
+        assert (folder / "model.safetensors").exists()
         return False
     predicted = archwright("predict", folder, table, "--json")
     assert predicted.returncode == 0, predicted.stderr

@@ -26,6 +26,20 @@ def test_used_seconds_are_those_of_all_sessions():
     assert record.used_s == 3.5
 
 
+def test_a_killed_session_ends_at_the_last_moment_it_wrote_of():
+    record = RunRecord(
+        sessions=[{"used_s": 10.0, "status": "finished"}, {"used_s": None, "status": "running"}],
+        incumbents=[{"at_s": 4.0}, {"at_s": 13.5}],
+        plans=[{"at_s": 12.0}],
+    )
+    record.close_killed()
+    assert record.used_s == 13.5
+    assert record.sessions[1]["status"] == "killed"
+    before = record.to_json()
+    record.close_killed()
+    assert record.to_json() == before
+
+
 @pytest.mark.parametrize(("text", "words"), [("{", "damaged"), ("[]", "something else"), ('{"format": 99}', "newer")])
 def test_a_damaged_record_is_one_clear_line(tmp_path, text, words):
     (tmp_path / "run.json").write_text(text)

@@ -55,7 +55,8 @@ class Environment:
     def evaluate(self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None) -> Result:
         print("a worker may print")  # noqa: T201 - must not reach the driver's output
         asked = {name: float(os.environ.get(name, -1)) for name in ("OMP_NUM_THREADS", "ARCHWRIGHT_TEST")}
-        return Result(0.0, 0.0, measures={**asked, "session": float(os.getsid(0)), "pid": float(os.getpid())})
+        own = {"group": float(os.getpgrp()), "pid": float(os.getpid()), "niceness": float(os.nice(0))}
+        return Result(0.0, 0.0, measures={**asked, **own})
 
 
 class Unloadable:

@@ -137,13 +137,14 @@ def test_preloaded_workers_report_ready() -> None:
         assert wait_until(lambda: pool.ready() == 2)
 
 
-def test_workers_have_one_thread_their_own_session_and_the_given_environment() -> None:
+def test_workers_have_one_thread_their_own_process_group_less_right_of_way_and_the_given_environment() -> None:
     with PoolExecutor(1, env={"ARCHWRIGHT_TEST": "5"}) as pool:
         pool.use(Environment())
         measures = one(pool).result.measures
     assert measures["OMP_NUM_THREADS"] == 1
     assert measures["ARCHWRIGHT_TEST"] == 5
-    assert measures["session"] == measures["pid"] != os.getsid(0)
+    assert measures["group"] == measures["pid"] != os.getpgrp()
+    assert measures["niceness"] > os.nice(0)
 
 
 def test_close_kills_a_busy_worker_at_once(pool: PoolExecutor) -> None:

@@ -26,6 +26,8 @@ __all__ = ["Filter", "SampledFilter", "WholeFilter", "cheapest"]
 
 #: Population and sample of regularised evolution. Source: ATLAS, sec. 4.1.2.
 POPULATION, SAMPLE = 10, 3
+#: Seconds of one score, with asking and recording, until it has been measured.
+SCORE_S = 5e-4
 #: Architectures whose cost is predicted at once: 100 MB at most for six layers.
 CHUNK = 1 << 19
 
@@ -36,6 +38,10 @@ class Filter(Protocol):
     @property
     def scored(self) -> int:
         """Architectures scored so far."""
+
+    @property
+    def score_s(self) -> float:
+        """t1, seconds that a further candidate costs here: `ratio` scores, or nothing where all are scored."""
 
     def top(self, n: int, *, limit_s: float, cost: EpochCost, exclude: Collection[Arch]) -> list[Arch]:
         """Return up to `n` architectures, best score first.
@@ -68,6 +74,11 @@ class WholeFilter:
         """Architectures scored: all."""
         return len(self._scores)
 
+    @property
+    def score_s(self) -> float:
+        """Nothing: all are scored."""
+        return 0.0
+
     def top(self, n: int, *, limit_s: float, cost: EpochCost, exclude: Collection[Arch]) -> list[Arch]:
         """Return up to `n` affordable architectures, best score first; see `Filter`."""
         affordable = np.concatenate(
@@ -98,6 +109,7 @@ class SampledFilter:
     ) -> None:
         self._space, self._seed, self._study, self._ratio, self._clock = space, seed, study, ratio, clock
         self._evaluator = ExpressFlowEvaluator(space, d, n_outputs=n_outputs, seed=seed)
+        self._spent_s = SCORE_S * len(study.history)
         self._known: dict[Arch, float] = {
             trial.proposal.arch: trial.result.score for trial in study.history.ok() if trial.result.score is not None
         }
@@ -107,12 +119,20 @@ class SampledFilter:
         """Architectures scored so far, each counted once."""
         return len(self._known)
 
+    @property
+    def score_s(self) -> float:
+        """Seconds per candidate as measured so far, `SCORE_S` for each score before."""
+        asked = len(self._study.history)
+        return self._ratio * (self._spent_s / asked if asked else SCORE_S)
+
     def top(self, n: int, *, limit_s: float, cost: EpochCost, exclude: Collection[Arch]) -> list[Arch]:
         """Score `ratio` x `n` further proposals and return up to `n` of all, best first; see `Filter`."""
         evaluator = _Affordable(self._evaluator, cost, limit_s, self._known)
         searcher = Evolution(self._space, population=POPULATION, sample=SAMPLE)
         budget = Budget(trials=len(self._study.history) + self._ratio * n)
+        began_s = self._clock.now()
         run(searcher, InlineExecutor(evaluator, clock=self._clock), budget, seed=self._seed, study=self._study)
+        self._spent_s += self._clock.now() - began_s
         archs = [arch for arch in self._known if arch not in exclude]
         if not archs:
             return []

@@ -94,6 +94,7 @@ def resume(
     record = folder.load()
     if not record.data.get("options"):
         raise RunError(f"{folder.path} ended before its table was read: start it again with `archwright fit`")
+    record.close_killed()
     source = record.data["source"] if table is None else table
     if source is None:
         raise RunError(f"the table of {folder.path} came from memory: give it again (--data FILE)")

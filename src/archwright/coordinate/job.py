@@ -25,6 +25,7 @@ from archwright.coordinate.record import RunFolder, RunRecord
 from archwright.coordinate.refine import Refinement
 from archwright.coordinate.remote import evaluators
 from archwright.coordinate.session import Session, cores
+from archwright.coordinate.timely import Timely
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.errors import DataError, RunError
@@ -53,6 +54,8 @@ WHOLE_LIMIT = 2_000_000
 TIMED_ROWS = 2048
 #: Seconds that a training must have left to be begun.
 LEAST_S = 0.3
+#: Seconds after the deadline at which even the report is left out.
+LATE_S = 0.1
 #: Rows at each end of a table that its fingerprint looks at.
 FINGERPRINT_ROWS = 100
 #: Cells at each end, at most: ten thousand columns must not take seconds.
@@ -106,6 +109,7 @@ class Job:
         )
         status, task = "failed", None
         try:
+            self._begin(source)
             task = self._task(session, source, target)
             try:
                 self._search(session, task)
@@ -124,6 +128,13 @@ class Job:
             with nullcontext() if status != "failed" else suppress(RunError):
                 self._end(session, status, keep=task is not None)
         return self.record
+
+    def _begin(self, source: Any) -> None:
+        """Write down what is asked, so that a run can be continued from whatever moment it was killed at."""
+        if not self.record.data:
+            self.record.data = {"source": _place(source), "options": self.options.to_json()}
+            self.record.recipe = self.recipe.to_json()
+        self.folder.save(self.record)
 
     def _task(self, session: Session, source: Any, target: str) -> Task:
         options, record = self.options, self.record
@@ -149,7 +160,7 @@ class Job:
             )
             session.sample = table.frame.head(SAMPLE_ROWS)
             record.data = {
-                "source": table.origin if isinstance(source, str | Path) else None,
+                "source": _place(source),
                 "name": table.origin,
                 "rows": len(table.frame),
                 "columns": table.frame.shape[1],
@@ -164,7 +175,7 @@ class Job:
     def _table(self, session: Session, source: Any) -> Table:
         """Return the table; of a resumed run the very rows that it began with."""
         known = self.record.data
-        if not known:
+        if "fingerprint" not in known:
             return _read(source, limit_s=READ_SHARE * session.budget_s, encoding=self.options.encoding)
         table = _read(source, limit_s=None, encoding=self.options.encoding)
         if known["truncated"]:
@@ -199,7 +210,7 @@ class Job:
             session.take_s = session.incumbent.begin(inputs)
             task.save_arrays(folder.arrays)
             session.test_s = _test_seconds(task, session.incumbent, session)
-        if session.left_s() <= 0:
+        if session.left_s() <= 0 or not session.trains:
             record.warnings.append(_too_short(session, fresh=session.number == 1))
             return
         n_inputs = inputs.n_fields * recipe.embedding
@@ -273,11 +284,12 @@ class Job:
 
             def turn() -> bool:
                 session.trained = len(study.history.ok())
-                # A training that is begun in the last moment would only be cut.
-                return session.turn("refine", "random search") or session.left_s() < LEAST_S
+                return session.turn("refine", "random search")
 
             limits = Budget(seconds=session.train_until_s, trials=self.search.max_trials)
-            run(RandomSearch(self.space), executor, limits, seed=self.search.seed, study=study, stop=turn)
+            # A training that is begun in the last moment would only be cut.
+            searcher = Timely(RandomSearch(self.space), lambda: session.left_s() > LEAST_S)
+            run(searcher, executor, limits, seed=self.search.seed, study=study, stop=turn)
             session.turn("refine")
 
     def _finish(self, session: Session, task: Task, status: str) -> None:
@@ -292,7 +304,7 @@ class Job:
             record.status = record.sessions[-1]["status"] = status
             for step in session.finish:
                 left_s = session.deadline_s - session.now()
-                if left_s < session.finish_s[step.name] / 2 and not step.rehearse:
+                if left_s < (-LATE_S if step.rehearse else session.finish_s[step.name] / 2):
                     record.warnings.append(
                         f"there was no time left for the {step.name}: `archwright {step.name}` makes it"
                     )
@@ -338,11 +350,20 @@ class Job:
             self.folder.save(self.record)
         elif session.number == 1:
             # Nothing was made: leave no folder that looks like a run.
+            self.folder.record.unlink(missing_ok=True)
             _remove_if_empty(self.folder.path)
 
 
 def _read(source: Any, *, limit_s: float | None, encoding: str | None) -> Table:
     return source if isinstance(source, Table) else read_table(source, limit_s=limit_s, encoding=encoding)
+
+
+def _place(source: Any) -> str | None:
+    """Return where a table can be read again, from any folder; None if it is in memory only."""
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source)
+    return str(path.resolve()) if path.exists() else str(source)
 
 
 def _fingerprint(table: Table) -> str:

@@ -82,6 +82,13 @@ class RunRecord:
         """Seconds used by all sessions together."""
         return float(sum(session.get("used_s") or 0.0 for session in self.sessions))
 
+    def close_killed(self) -> None:
+        """Give the last session an end if it was killed before it could write one: the last moment it wrote of."""
+        if not self.sessions or self.sessions[-1]["used_s"] is not None:
+            return
+        noted = [each["at_s"] for each in (*self.incumbents, *self.plans)] + [phase.began_s for phase in self.phases]
+        self.sessions[-1] |= {"used_s": max(0.0, max(noted, default=0.0) - self.used_s), "status": "killed"}
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
         return asdict(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Sequence
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 CANDIDATES = (8, 4, 2, 1)
 #: Epochs for which a network of middle width must fit, or a narrower one is taken.
 LEAST_EPOCHS = 3
+#: Shares of the cost limit at which candidates are taken in turn. The proxy prefers wide networks, and its first
+#: choices are all alike; a narrower one is often as good, and always sooner done.
+LEVELS = (1.0, 0.5, 0.25)
 #: Candidates that a plan may consider.
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
@@ -183,8 +187,10 @@ class Refinement:
         )
         middle_s = float(self._cost.seconds([_middle(self._space)])[0])
         limit_s = affordable_s(left_s, middle_s=middle_s, **shape)
-        first = plan(budget_s=left_s, score_s=0.0, epoch_s=limit_s, limit=MOST, **shape)
-        ranked = self._filter.top(4 * first.candidates, limit_s=limit_s, cost=self._cost, exclude=self._tried)
+        first = plan(budget_s=left_s, score_s=self._filter.score_s, epoch_s=limit_s, ratio=1, limit=MOST, **shape)
+        # Most cost less than the limit, so more of them fit; asking for more is free where all are scored.
+        wanted = first.candidates if self._filter.score_s else 4 * first.candidates
+        ranked = self._ranked(wanted, limit_s)
         if not ranked and not self._tried:
             ranked = list(cheapest(self._space)[:1])
         self._session.scored = self._filter.scored
@@ -193,6 +199,21 @@ class Refinement:
         made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(ranked), ratio=0, limit=MOST, **shape)
         self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
         return ranked[: made.candidates], made
+
+    def _ranked(self, n: int, limit_s: float) -> list[Arch]:
+        """Return about `n` untried candidates: the best scores at each level of cost, the levels in turn.
+
+        A filter for which each score costs something, as in the paper, is asked for one level only.
+        """
+        exclude, found = set(self._tried), []
+        levels = LEVELS[:1] if self._filter.score_s else LEVELS
+        for level in levels:
+            share = -(-n // len(levels))
+            best = self._filter.top(share, limit_s=level * limit_s, cost=self._cost, exclude=exclude)
+            exclude.update(best)
+            found.append(best)
+        mixed = itertools.chain.from_iterable(itertools.zip_longest(*found))
+        return [arch for arch in mixed if arch is not None]
 
     def _counted_bracket(self, bracket: int) -> tuple[list[Arch], Plan] | None:
         """Return a bracket that uses up `max_trials`, chosen without the clock so that it is the same every time.

@@ -33,6 +33,8 @@ MARGIN_S = 0.25
 MARGIN_SHARE = 0.005
 #: Seconds between rehearsals, which also keep the report on disk up to date.
 REHEARSE_S = 20.0
+#: Budgets below this end before a worker has imported torch: no worker is started, so that none takes processor time.
+LEAST_S = 2.5
 #: A measured duration is expected again times this.
 CAUTION = 1.5
 
@@ -88,7 +90,9 @@ class Session:
         record.status = "running"
         record.sessions.append({"budget_s": budget_s, "used_s": None, "started": started, "status": "running"})
         self.pool: PoolExecutor | None = None
-        if workers > 0:
+        #: Whether there is time to start anything that trains.
+        self.trains = budget_s >= LEAST_S
+        if workers > 0 and self.trains:
             # First of all, because workers need seconds to import torch while this process reads the table.
             self.pool = PoolExecutor(workers, preload=PRELOAD, clock=self.clock)
 

@@ -33,7 +33,8 @@ class WorkerProcess:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         try:
             # -P keeps the current folder off the path: a user's random.py there must not shadow the library's.
-            # A session of its own keeps Ctrl-C in the terminal away from workers.
+            # A process group of its own keeps Ctrl-C in the terminal away from workers. Not a session of its own:
+            # Linux gives each session an equal share of the processor, so workers would starve their driver.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "archwright.run.worker", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -41,7 +42,7 @@ class WorkerProcess:
                 stderr=self._stderr,
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, **_ONE_THREAD, **env},
-                start_new_session=True,
+                process_group=0,
             )
         except OSError as error:
             ours.close()

@@ -24,6 +24,8 @@ from archwright.run.outcome import evaluate
 
 __all__ = ["main", "stopping"]
 
+#: Added to the process's niceness. The driver, which keeps the time, must get a processor at once when it needs one.
+NICENESS = 5
 #: Set while the driver wants running evaluations to end soon; a long evaluation may look at it.
 stopping = threading.Event()
 
@@ -31,6 +33,7 @@ stopping = threading.Event()
 def main(descriptor: int) -> None:
     """Serve the driver at the other end of the socket `descriptor`; return never."""
     os.set_inheritable(descriptor, False)
+    os.nice(NICENESS)
     driver = Connection(descriptor)
     messages: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
     # The receiver starts before the first import: a driver that dies must not leave a loading worker behind.
