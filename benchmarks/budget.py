@@ -19,7 +19,6 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-BUDGETS_S = (3, 4, 5, 7, 10, 15, 22, 35, 60, 120)
 QUICK_S = (3, 6, 12)
 RESULTS = Path(__file__).parent / "results" / "budget.jsonl"
 
@@ -31,16 +30,28 @@ class Case:
     name: str
     file: str
     options: tuple[str, ...]
+    budgets_s: tuple[int, ...]
     hog: bool = False
 
 
 CASES = (
-    Case("adult", "adult.parquet", ("--target", "income", "--split-column", "split")),
-    Case("california", "california_housing.parquet", ("--target", "median_house_value")),
+    Case(
+        "adult",
+        "adult.parquet",
+        ("--target", "income", "--split-column", "split"),
+        (3, 4, 5, 7, 10, 14, 20, 30, 60, 120),
+    ),
+    Case(
+        "california",
+        "california_housing.parquet",
+        ("--target", "median_house_value"),
+        (3, 4, 5, 6, 8, 10, 13, 17, 22, 40),
+    ),
     Case(
         "diabetes130 + hog",
         "diabetes130.parquet",
         ("--target", "readmitted", "--positive", "<30", "--group", "patient_nbr", "--ignore", "encounter_id"),
+        (3, 4, 5, 7, 9, 12, 16, 22, 35, 60),
         hog=True,
     ),
 )
@@ -106,7 +117,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.data / "tabular").is_dir():
         sys.exit(f"no tables in {arguments.data / 'tabular'}: give their folder with --data")
-    budgets = QUICK_S if arguments.quick else BUDGETS_S
     RESULTS.parent.mkdir(exist_ok=True)
     rows = []
     print(f"{'table':<18}{'budget s':>9}{'wall s':>8}{'over s':>8}{'kept':>6}{'valid':>8}  network")
@@ -114,7 +124,7 @@ def main() -> None:
         neighbour = multiprocessing.get_context("spawn").Process(target=hog, daemon=True)
         if case.hog:
             neighbour.start()
-        for budget_s in budgets:
+        for budget_s in QUICK_S if arguments.quick else case.budgets_s:
             row = measured(case, budget_s, arguments.data)
             rows.append(row)
             with RESULTS.open("a") as file:
