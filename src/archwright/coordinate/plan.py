@@ -19,6 +19,9 @@ __all__ = ["RATIO", "UNIT", "Plan", "counted", "plan", "rungs_of", "rungs_second
 
 #: Architectures scored for each one trained. Source: ATLAS, sec. 3.4 and App. E (M/K about 30).
 RATIO = 30
+#: Candidates that a bracket trains fully, if it has as many. Scores after a few epochs say little about those after
+#: a full training: with one or two finalists, random search with the same trainer was as good.
+FINALISTS = 4
 #: Epochs of the first rung. Source: ATLAS, sec. 3.4 and App. E (U = 2).
 UNIT = 2
 
@@ -108,10 +111,10 @@ def plan(
 
 def rungs_of(candidates: int, *, unit: int, eta: int, cap: int, workers: int, ending: bool) -> Rungs:
     """Return the schedule of one bracket; see `plan` for the arguments."""
-    keep = min(workers, candidates)
     if ending:
+        keep = min(max(workers, FINALISTS), candidates)
         return bracket(candidates=candidates, unit=unit, eta=eta, cap=cap, keep=keep)
-    return halving(candidates=candidates, start=unit, eta=eta, cap=cap, keep=keep)
+    return halving(candidates=candidates, start=unit, eta=eta, cap=cap, keep=min(workers, candidates))
 
 
 def counted(trials: int, *, start: int, eta: int, cap: int) -> Rungs:

@@ -32,9 +32,10 @@ logger = logging.getLogger(__name__)
 CANDIDATES = (8, 4, 2, 1)
 #: Epochs for which a network of middle width must fit, or a narrower one is taken.
 LEAST_EPOCHS = 3
-#: Shares of the cost limit at which candidates are taken in turn. The proxy prefers wide networks, and its first
-#: choices are all alike; a narrower one is often as good, and always sooner done.
-LEVELS = (1.0, 0.5, 0.25)
+#: Each level of cost at which candidates are taken is this share of the one above. The proxy prefers wide networks
+#: and its first choices are all alike, so with more time it would only choose wider ones. From every level some:
+#: then a long run considers what a short one does.
+LEVEL = 0.5
 #: Candidates that a plan may consider.
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
@@ -206,10 +207,12 @@ class Refinement:
         A filter for which each score costs something, as in the paper, is asked for one level only.
         """
         exclude, found = set(self._tried), []
-        levels = LEVELS[:1] if self._filter.score_s else LEVELS
-        for level in levels:
-            share = -(-n // len(levels))
-            best = self._filter.top(share, limit_s=level * limit_s, cost=self._cost, exclude=exclude)
+        limits_s = [limit_s]
+        cheapest_s = float(self._cost.seconds(cheapest(self._space)[:1])[0])
+        while not self._filter.score_s and LEVEL * limits_s[-1] > cheapest_s:
+            limits_s.append(LEVEL * limits_s[-1])
+        for level_s in limits_s:
+            best = self._filter.top(-(-n // len(limits_s)), limit_s=level_s, cost=self._cost, exclude=exclude)
             exclude.update(best)
             found.append(best)
         mixed = itertools.chain.from_iterable(itertools.zip_longest(*found))

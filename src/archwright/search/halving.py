@@ -57,7 +57,8 @@ def bracket(*, candidates: int, unit: int, eta: int, cap: int, keep: int = 1) ->
     """Return the rungs of one run of successive halving that ends with a full training.
 
     Where `halving` counts up from its first rung, this counts down from `cap`: with fewer than `eta` candidates
-    all train fully at once, with fewer than `eta` squared they first train for `cap / eta` epochs, and so on.
+    all train fully at once, with fewer than `eta` squared they first train for `cap / eta` epochs, and so on. No more
+    candidates than `keep` train fully at once as well.
 
     Args:
         candidates: Number at the start.
@@ -77,7 +78,7 @@ def bracket(*, candidates: int, unit: int, eta: int, cap: int, keep: int = 1) ->
     """
     _check(candidates=candidates, unit=unit, eta=eta, cap=cap, keep=keep)
     steps = 0
-    while eta ** (steps + 1) <= candidates and cap // eta ** (steps + 1) >= unit:
+    while candidates > keep and eta ** (steps + 1) <= candidates and cap // eta ** (steps + 1) >= unit:
         steps += 1
     return tuple(
         Rung(cap // eta ** (steps - step), min(candidates, max(keep, candidates // eta**step)))
