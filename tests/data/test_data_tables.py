@@ -27,10 +27,16 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
+def write_zst(path: Path) -> None:
+    # By pyarrow, which reads it as well: pandas would need one more package.
+    with pa.output_stream(str(path), compression="zstd") as stream:
+        stream.write(FRAME.to_csv(index=False).encode())
+
+
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "csv.zst", "csv.bz2", "csv.xz", "parquet", "feather"])
 def test_each_file_format_gives_the_same_table(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"t.{suffix}"
-    writers = {"parquet": FRAME.to_parquet, "feather": FRAME.to_feather}
+    writers = {"parquet": FRAME.to_parquet, "feather": FRAME.to_feather, "csv.zst": write_zst}
     writers.get(suffix, partial(FRAME.to_csv, index=False))(path)
     pd.testing.assert_frame_equal(read_table(path).frame, FRAME, check_dtype=False)
 

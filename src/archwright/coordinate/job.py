@@ -134,7 +134,7 @@ class Job:
         if not self.record.data:
             self.record.data = {"source": _place(source), "options": self.options.to_json()}
             self.record.recipe = self.recipe.to_json()
-        self.folder.save(self.record)
+            self.folder.save(self.record)
 
     def _task(self, session: Session, source: Any, target: str) -> Task:
         options, record = self.options, self.record

@@ -91,7 +91,7 @@ class Session:
         record.sessions.append({"budget_s": budget_s, "used_s": None, "started": started, "status": "running"})
         self.pool: PoolExecutor | None = None
         #: Whether there is time to start anything that trains.
-        self.trains = budget_s >= LEAST_S
+        self.trains = workers == 0 or budget_s >= LEAST_S
         if workers > 0 and self.trains:
             # First of all, because workers need seconds to import torch while this process reads the table.
             self.pool = PoolExecutor(workers, preload=PRELOAD, clock=self.clock)
