@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 #: Seconds in place of the budgets that the pages show.
-BUDGET_S = 3
+BUDGET_S = 5
 
 
 def _blocks(page: Path, language: str) -> list[str]:
@@ -74,7 +74,9 @@ def test_options_in_tables_exist() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     known = {option for verb in commands.values() for parameter in verb.params for option in parameter.opts}
     known |= {"--help", "--index-url", "--strict"}
-    shown = {option for page in PAGES for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text("utf-8"))}
+    # Benchmarks are scripts with options of their own.
+    pages = [re.sub(r"`python benchmarks/[^`]*`", "", page.read_text("utf-8")) for page in PAGES]
+    shown = {option for page in pages for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", page)}
     assert shown <= known
 
 

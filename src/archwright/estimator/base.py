@@ -131,6 +131,9 @@ class TabularNas(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             AttributeError: if the run folder is gone, as it is for a copy or an unpickled object.
         """
         check_is_fitted(self)
+        if self._folder is not None and self._folder.record.exists() and not self._folder.study.exists():
+            # The time was over before anything was trained.
+            return Study()
         if self._folder is None or not self._folder.study.exists():
             raise AttributeError("study_ went with the run folder of the object that was fitted; see leaderboard_")
         with Study.open(self._folder.study, name="filter") as scores:

@@ -175,7 +175,9 @@ def _candidates(
 def _candidate(arch: Arch, own: Sequence[tuple[int, Trial]], widths: tuple[int, ...], proxy: float | None) -> Candidate:
     steps = tuple(_step(session, trial) for session, trial in own)
     trials = [trial for _, trial in own]
-    scores = [step.score for step in steps if step.score is not None]
+    # A training that the deadline cut has no score to compare by, but it was validated after each of its epochs.
+    validated = [score for trial in trials for score in trial.result.curve if math.isfinite(score)]
+    scores = [step.score for step in steps if step.score is not None] + validated
     measures: dict[str, float] = {}
     for trial in trials:
         measures.update(trial.result.measures)
