@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from archwright.search.evolution import Evolution
 from archwright.spaces.tabular_mlp import TabularMlp
 from archwright.study.study import Study
 
-__all__ = ["Filter", "SampledFilter", "WholeFilter", "cheapest"]
+__all__ = ["Filter", "SampledFilter", "WholeFilter", "equal_widths"]
 
 #: Population and sample of regularised evolution. Source: ATLAS, sec. 4.1.2.
 POPULATION, SAMPLE = 10, 3
@@ -167,6 +167,6 @@ class _Affordable:
         return result
 
 
-def cheapest(space: TabularMlp) -> Sequence[Arch]:
-    """Return the architectures of equal widths, narrowest first: the last resort of a short budget."""
-    return [Arch(space.name, (gene,) * len(space.arities)) for gene in range(space.arities[0])]
+def equal_widths(space: TabularMlp, gene: int) -> Arch:
+    """Return the architecture whose layers all have the width number `gene`; 0 is the cheapest of the space."""
+    return Arch(space.name, (gene,) * len(space.arities))

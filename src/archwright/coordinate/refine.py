@@ -11,7 +11,7 @@ from typing import TypedDict
 import numpy as np
 
 from archwright.coordinate.cost import EpochCost, Timed
-from archwright.coordinate.filter import Filter, cheapest
+from archwright.coordinate.filter import Filter, equal_widths
 from archwright.coordinate.options import SearchOptions
 from archwright.coordinate.plan import Plan, counted, plan, rungs_of, rungs_seconds
 from archwright.coordinate.session import Session
@@ -142,7 +142,6 @@ class Refinement:
         self._session, self._space, self._filter, self._cost = session, space, filter, cost
         self._executor, self._study, self._options, self._cap = executor, study, options, cap
         self._workers = max(1, session.workers)
-        self._tried: set[Arch] = set()
         self._scores: dict[Arch, float] = {}
         self._epochs: dict[Arch, int] = {}
         self._is_counted = False
@@ -186,14 +185,14 @@ class Refinement:
         shape = _Shape(
             unit=options.unit, eta=options.survivor_of, cap=self._cap, workers=self._workers, ending=options.ending
         )
-        middle_s = float(self._cost.seconds([_middle(self._space)])[0])
+        middle_s = float(self._cost.seconds([equal_widths(self._space, self._space.arities[0] // 2)])[0])
         limit_s = affordable_s(left_s, middle_s=middle_s, **shape)
         first = plan(budget_s=left_s, score_s=self._filter.score_s, epoch_s=limit_s, ratio=1, limit=MOST, **shape)
         # Most cost less than the limit, so more of them fit; asking for more is free where all are scored.
         wanted = first.candidates if self._filter.score_s else 4 * first.candidates
         ranked = self._ranked(wanted, limit_s)
-        if not ranked and not self._tried:
-            ranked = list(cheapest(self._space)[:1])
+        if not ranked and not self._epochs:
+            ranked = [equal_widths(self._space, 0)]
         self._session.scored = self._filter.scored
         if not ranked:
             return [], first
@@ -206,9 +205,9 @@ class Refinement:
 
         A filter for which each score costs something, as in the paper, is asked for one level only.
         """
-        exclude, found = set(self._tried), []
+        exclude, found = set(self._epochs), []
         limits_s = [limit_s]
-        cheapest_s = float(self._cost.seconds(cheapest(self._space)[:1])[0])
+        cheapest_s = float(self._cost.seconds([equal_widths(self._space, 0)])[0])
         while not self._filter.score_s and LEVEL * limits_s[-1] > cheapest_s:
             limits_s.append(LEVEL * limits_s[-1])
         for level_s in limits_s:
@@ -228,7 +227,7 @@ class Refinement:
             return None
         left = options.max_trials - len(self._study.history)
         rungs = counted(left, start=options.unit, eta=options.survivor_of, cap=self._cap)
-        candidates = self._filter.top(rungs[0].alive, limit_s=math.inf, cost=self._cost, exclude=self._tried)
+        candidates = self._filter.top(rungs[0].alive, limit_s=math.inf, cost=self._cost, exclude=self._epochs)
         if 0 < len(candidates) < rungs[0].alive:  # the space is nearly used up
             rungs = tuple(Rung(epochs, min(alive, len(candidates))) for epochs, alive in rungs)
         priced_s = rungs_seconds(rungs, self._cost.seconds(candidates), workers=self._workers) if candidates else 0.0
@@ -269,7 +268,6 @@ class Refinement:
         session.turn("refine", note)
         session.trained = len(self._study.history.ok())
         self._learn(self._study.history.done[before:])
-        self._tried.update(alive)
         self._epochs |= dict.fromkeys(alive, epochs)
         wanted = set(alive)
         scores = {
@@ -307,8 +305,3 @@ class Refinement:
             }
         )
         logger.info("plan %s: rungs %s, %.1f s", why, rungs, seconds)
-
-
-def _middle(space: TabularMlp) -> Arch:
-    """Return the architecture whose layers all have the middle one of the widths."""
-    return Arch(space.name, (space.arities[0] // 2,) * len(space.arities))
