@@ -141,6 +141,22 @@ class Space(ABC):
             genes.append(gene)
         return Arch(self.name, tuple(reversed(genes)))
 
+    def text(self, arch: Arch) -> str:
+        """Return `arch` as this space's community writes it; `str(arch)` where nobody has a way of their own.
+
+        Raises:
+            ArchError: if `arch` is not in this space.
+        """
+        return str(self.require(arch))
+
+    def parse(self, text: str) -> Arch:
+        """Return the architecture that `text` or `str` wrote. A space with a native text also reads that.
+
+        Raises:
+            ArchError: if `text` is neither, or not in this space.
+        """
+        return self.require(Arch.parse(text))
+
     def one_hot(self, archs: Sequence[Arch]) -> npt.NDArray[np.float32]:
         """Return vectors [B, sum of arities] with one 1 per decision."""
         starts = np.cumsum([0, *self.arities[:-1]])

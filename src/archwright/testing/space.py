@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from archwright.core.arch import Arch
+from archwright.core.errors import ArchError
 from archwright.core.rng import derive
 from archwright.spaces.base import Space
 
@@ -39,6 +40,19 @@ class SpaceContract:
 
     def test_text_round_trip(self) -> None:
         assert all(Arch.parse(str(arch)) == arch for arch in self.some())
+
+    def test_native_text_round_trip(self) -> None:
+        space = self.make()
+        for arch in self.some():
+            assert space.parse(space.text(arch)) == arch
+            assert space.parse(str(arch)) == arch
+
+    def test_malformed_text_is_refused_in_one_line(self) -> None:
+        space = self.make()
+        for text in ("", "no such thing", f"{space.name}:", f"{space.name}:x.y", "|a~0|+|"):
+            refusal = _refusal(space, text)
+            assert refusal
+            assert "\n" not in refusal
 
     def test_check_names_what_is_wrong(self) -> None:
         space, (arch,) = self.make(), self.some(1)
@@ -109,3 +123,11 @@ class SpaceContract:
         assert vectors.dtype == np.float32
         assert (vectors.sum(axis=1) == len(space.arities)).all()
         assert len(np.unique(vectors, axis=0)) == len(archs)
+
+
+def _refusal(space: Space, text: str) -> str:
+    try:
+        space.parse(text)
+    except ArchError as error:
+        return str(error)
+    return ""
