@@ -9,7 +9,7 @@ from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.errors import RunError
 from archwright.core.protocols import Executor, Searcher
-from archwright.core.rng import derive
+from archwright.core.rng import numbered
 from archwright.core.trial import Proposal, Trial
 from archwright.study.study import Study
 
@@ -126,7 +126,7 @@ class _Feed:
         """Queue and record a new batch; False if the searcher has none."""
         history = self._study.history
         history.pending = tuple(self._executor.pending())
-        rng = derive(self._seed, "propose", self._study.n_asks)
+        rng = numbered(self._seed, "propose", self._study.n_asks)
         proposals = self._searcher.propose(history, self._searcher.batch, rng=rng)
         history.pending = ()
         if not proposals:

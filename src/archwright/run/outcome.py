@@ -8,7 +8,7 @@ import time
 import traceback
 
 from archwright.core.protocols import Evaluator
-from archwright.core.rng import derive
+from archwright.core.rng import numbered
 from archwright.core.trial import Proposal, Result
 
 __all__ = ["evaluate"]
@@ -20,7 +20,7 @@ def evaluate(evaluator: Evaluator, proposal: Proposal, *, id: int, seed: int, li
     """Return what `evaluator` gives for trial `id`; an exception or a score that is no number is a failed result."""
     started_s = time.monotonic()
     try:
-        result = evaluator.evaluate(proposal, rng=derive(seed, "trial", id), limit_s=limit_s)
+        result = evaluator.evaluate(proposal, rng=numbered(seed, "trial", id), limit_s=limit_s)
         return _checked(result)
     except Exception as error:  # noqa: BLE001 - executors turn every failure into data
         _log.info("trial %d failed", id, exc_info=True)

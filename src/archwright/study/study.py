@@ -12,7 +12,7 @@ import numpy.typing as npt
 from archwright.core.errors import RunError
 from archwright.core.history import History
 from archwright.core.protocols import Searcher
-from archwright.core.rng import derive
+from archwright.core.rng import numbered
 from archwright.core.trial import Proposal, Result, Trial
 from archwright.study.events import Event, Mark, Proposed
 from archwright.study.pareto import front
@@ -106,7 +106,7 @@ class Study:
     def ask(self, searcher: Searcher, *, seed: int) -> list[tuple[int, Proposal]]:
         """Return the next proposals of `searcher` with their ids; empty means wait for results, or finished."""
         self.history.pending = tuple(self._open.values())
-        proposals = searcher.propose(self.history, searcher.batch, rng=derive(seed, "propose", self.n_asks))
+        proposals = searcher.propose(self.history, searcher.batch, rng=numbered(seed, "propose", self.n_asks))
         return self.propose(proposals) if proposals else []
 
     def tell(self, id: int, result: Result, *, finished_s: float | None = None) -> Trial:
