@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,9 @@ def numbered(seed: int, name: str, number: int) -> np.random.Generator:
     number = int(number)
     states, entropies = _block(int(seed), name, number // _BLOCK)
     place = number % _BLOCK
-    return np.random.Generator(np.random.PCG64(_Seeded(states[place], entropies[place])))
+    # numpy takes any ISeedSequence; only its type stub does not say so.
+    seeded = cast(SeedSequence, _Seeded(states[place], entropies[place]))
+    return np.random.Generator(np.random.PCG64(seeded))
 
 
 def _entropy(seed: int, *keys: object) -> int:
@@ -110,5 +112,6 @@ def _states(entropies: Sequence[int]) -> npt.NDArray[np.uint64]:
 
 
 def _mixed(x: _Column, y: _Column) -> _Column:
-    column = x * _LEFT - y * _RIGHT
-    return column ^ (column >> _SHIFT)
+    column: _Column = x * _LEFT - y * _RIGHT
+    column ^= column >> _SHIFT
+    return column
