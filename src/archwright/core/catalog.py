@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from archwright.core.errors import UnknownNameError
 
-__all__ = ["CATALOGUE", "find", "names"]
+__all__ = ["CATALOGUE", "find", "names", "suggestion"]
 
 #: kind -> name -> "module:attribute". The attribute is a class or a function.
 CATALOGUE: dict[str, dict[str, str]] = {
@@ -27,6 +28,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "executor": {
         "inline": "archwright.run.inline:InlineExecutor",
         "pool": "archwright.run.pool:PoolExecutor",
+        "ray": "archwright.run.ray:RayExecutor",
         "simulated": "archwright.run.simulated:SimulatedExecutor",
     },
     "proxy": {
@@ -56,17 +58,19 @@ def find(kind: str, name: str) -> Any:
     """
     entries = _entries(kind)
     if name not in entries:
-        raise UnknownNameError(f"no {kind} {name!r}. {_suggestion(name, entries)}")
+        raise UnknownNameError(f"no {kind} {name!r}. {suggestion(name, entries)}")
     module, _, attribute = entries[name].partition(":")
     return getattr(import_module(module), attribute)
 
 
 def _entries(kind: str) -> dict[str, str]:
     if kind not in CATALOGUE:
-        raise UnknownNameError(f"no kind {kind!r} in the catalogue. {_suggestion(kind, CATALOGUE)}")
+        raise UnknownNameError(f"no kind {kind!r} in the catalogue. {suggestion(kind, CATALOGUE)}")
     return _plugins(kind) | CATALOGUE[kind]
 
 
-def _suggestion(name: str, known: dict[str, Any]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error message about an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}"
+    return f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}"

@@ -6,6 +6,7 @@ from typing import Self
 
 __all__ = [
     "ArchError",
+    "BenchError",
     "BudgetError",
     "DataError",
     "ExportError",
@@ -51,6 +52,10 @@ class BudgetError(NasError, ValueError):
 
 class DataError(NasError, ValueError):
     """A table that cannot be read or learned from."""
+
+
+class BenchError(NasError, ValueError):
+    """A benchmark that cannot be opened, imported, built or asked."""
 
 
 class ProxyError(NasError, ValueError):

@@ -1,0 +1,1 @@
+"""Benchmarks: what architectures reached when somebody trained them, in one format that opens at once."""

@@ -1,0 +1,1 @@
+"""Readers of the distributions in which benchmarks are published, one file each."""

@@ -1,0 +1,93 @@
+"""From a published distribution to a benchmark folder; readers are loaded on demand, by kind."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archwright.bench.outcome import Outcome, Provenance
+from archwright.bench.table import write_bench
+from archwright.core.arch import Arch
+from archwright.core.catalog import suggestion
+from archwright.core.errors import BenchError, UnknownNameError
+from archwright.spaces.base import Space
+
+__all__ = ["IMPORTERS", "Imported", "import_bench", "importer", "importer_names"]
+
+#: kind -> "module:function"; the function is `read(path, **options) -> Imported`. Plug-ins are entry points
+#: `archwright.importers`.
+IMPORTERS: dict[str, str] = {
+    "table": "archwright.bench.importers.plain:read",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """What a reader found: the arguments of `write_bench`, except the folder."""
+
+    name: str
+    space: Space
+    archs: Sequence[Arch] | npt.NDArray[np.integer]
+    outcomes: Sequence[Outcome]
+    provenance: Provenance
+    measures: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    unique: bool = False
+
+
+def importer_names() -> tuple[str, ...]:
+    """Return every kind that can be imported, sorted."""
+    return tuple(sorted(_known()))
+
+
+def importer(kind: str) -> Callable[..., Imported]:
+    """Return the reader of a kind.
+
+    Raises:
+        UnknownNameError: if there is none; the message offers the nearest kind.
+    """
+    known = _known()
+    if kind not in known:
+        raise UnknownNameError(f"no importer {kind!r}. {suggestion(kind, known)}")
+    module, _, function = known[kind].partition(":")
+    read: Callable[..., Imported] = getattr(import_module(module), function)
+    return read
+
+
+def import_bench(kind: str, path: str | Path, out: str | Path, **options: Any) -> Path:
+    """Read a distribution, write it as a benchmark, and return the folder.
+
+    Args:
+        kind: A name of `importer_names()`.
+        path: File or folder of the distribution.
+        out: Folder to write.
+        options: What the reader takes besides the path; None counts as not given.
+
+    Raises:
+        UnknownNameError: if there is no such kind.
+        BenchError: if the path does not exist, is not of that kind, or the reader has no such option.
+    """
+    read = importer(kind)
+    given = {name: value for name, value in options.items() if value is not None}
+    taken = [name for name in inspect.signature(read).parameters if name != "path"]
+    for name in given:
+        if name not in taken:
+            raise BenchError(f"importer {kind!r} has no option {name!r}; it has {', '.join(taken) or 'none'}")
+    source = Path(path)
+    if not source.exists():
+        raise BenchError(f"{source} must be a file or folder to import, but it does not exist")
+    found = read(source, **given)
+    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
+    return write_bench(out, **fields)
+
+
+def _known() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group="archwright.importers")} | IMPORTERS

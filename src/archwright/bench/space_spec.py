@@ -1,0 +1,61 @@
+"""A search space as JSON, and back: how a benchmark remembers what its architectures are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archwright.core.catalog import find, names
+from archwright.core.errors import BenchError, NasError
+from archwright.spaces.base import Space
+from archwright.spaces.tabular_mlp import TabularMlp
+
+__all__ = ["space_from_spec", "space_spec"]
+
+
+def space_spec(space: Space) -> dict[str, Any]:
+    """Return what `space_from_spec` needs to make `space` again.
+
+    Raises:
+        BenchError: if the space is neither in the catalogue, nor of equal layers, nor written in YAML.
+    """
+    if isinstance(space, TabularMlp):
+        return {"kind": "tabular_mlp", "name": space.name, "widths": list(space.widths), "layers": space.layers}
+    text = getattr(space, "yaml", None)
+    if isinstance(text, str):
+        return {"kind": "yaml", "text": text}
+    if space.name in names("space"):
+        made = find("space", space.name)()
+        if made.arities == space.arities:
+            return {"kind": "catalogue", "name": space.name}
+    raise BenchError(
+        f"a benchmark's space must be in the catalogue, a tabular MLP or written in YAML, but {space.name!r} is none"
+        " of these; write it as YAML, or offer it as a plug-in"
+    )
+
+
+def space_from_spec(spec: Mapping[str, Any]) -> Space:
+    """Return the space that `space_spec` described.
+
+    Raises:
+        BenchError: if the description is damaged, or needs a plug-in that is not installed.
+    """
+    try:
+        return _made(spec)
+    except (NasError, KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"a benchmark's space must be one that can be made here, but {dict(spec)}: {error}") from error
+
+
+def _made(spec: Mapping[str, Any]) -> Space:
+    space: Space
+    if spec["kind"] == "tabular_mlp":
+        return TabularMlp(spec["widths"], layers=spec["layers"], name=spec["name"])
+    if spec["kind"] == "yaml":
+        from archwright.spaces.yaml_space import space_from_yaml
+
+        space = space_from_yaml(spec["text"])
+        return space
+    if spec["kind"] == "catalogue":
+        space = find("space", spec["name"])()
+        return space
+    raise BenchError(f"no kind of space {spec['kind']!r}")
