@@ -17,6 +17,7 @@ __all__ = [
     "SpaceError",
     "StoreError",
     "UnknownNameError",
+    "UnsafeFileError",
     "WorkerError",
 ]
 
@@ -56,6 +57,10 @@ class DataError(NasError, ValueError):
 
 class BenchError(NasError, ValueError):
     """A benchmark that cannot be opened, imported, built or asked."""
+
+
+class UnsafeFileError(DataError):
+    """A data file that asks for code to be run; it was refused, and nothing was run."""
 
 
 class ProxyError(NasError, ValueError):
