@@ -1,0 +1,1 @@
+"""The parts of a composed space: `archwright.spaces.compose` brings them together."""
