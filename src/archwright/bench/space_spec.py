@@ -17,20 +17,27 @@ def space_spec(space: Space) -> dict[str, Any]:
     """Return what `space_from_spec` needs to make `space` again.
 
     Raises:
-        BenchError: if the space is neither in the catalogue, nor of equal layers, nor written in YAML.
+        BenchError: if the space is not in the catalogue, a tabular MLP, a cell of four nodes or composed of parts.
     """
     if isinstance(space, TabularMlp):
         return {"kind": "tabular_mlp", "name": space.name, "widths": list(space.widths), "layers": space.layers}
-    text = getattr(space, "yaml", None)
-    if isinstance(text, str):
-        return {"kind": "yaml", "text": text}
     if space.name in names("space"):
         made = find("space", space.name)()
         if made.arities == space.arities:
             return {"kind": "catalogue", "name": space.name}
+    from archwright.spaces.compose import Composed
+    from archwright.spaces.four_nodes import FourNodeSpace
+
+    if isinstance(space, FourNodeSpace):
+        named = {"none": space.operations[space.none], "skip": space.operations[space.skip]}
+        return {"kind": "four_nodes", "name": space.name, "operations": list(space.operations), **named}
+    if isinstance(space, Composed):
+        from archwright.spaces.yaml_space import to_yaml
+
+        return {"kind": "yaml", "text": to_yaml(space)}
     raise BenchError(
-        f"a benchmark's space must be in the catalogue, a tabular MLP or written in YAML, but {space.name!r} is none"
-        " of these; write it as YAML, or offer it as a plug-in"
+        f"a benchmark's space must be in the catalogue, a tabular MLP or composed, but {space.name!r} is none of"
+        " these; write it as YAML, or offer it as a plug-in"
     )
 
 
@@ -51,10 +58,13 @@ def _made(spec: Mapping[str, Any]) -> Space:
     if spec["kind"] == "tabular_mlp":
         return TabularMlp(spec["widths"], layers=spec["layers"], name=spec["name"])
     if spec["kind"] == "yaml":
-        from archwright.spaces.yaml_space import space_from_yaml
+        from archwright.spaces.yaml_space import parse_space
 
-        space = space_from_yaml(spec["text"])
-        return space
+        return parse_space(spec["text"])
+    if spec["kind"] == "four_nodes":
+        from archwright.spaces.four_nodes import FourNodeSpace
+
+        return FourNodeSpace(spec["name"], spec["operations"], none=spec["none"], skip=spec["skip"])
     if spec["kind"] == "catalogue":
         space = find("space", spec["name"])()
         return space

@@ -25,7 +25,7 @@ from archwright.spaces.base import Space
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bench", "Outcome", "Provenance", "write_bench"]
+__all__ = ["Bench", "Outcome", "Provenance", "mean_over_seeds", "write_bench"]
 
 Genes = npt.NDArray[np.integer]
 Ints = npt.NDArray[np.int64]
@@ -204,7 +204,7 @@ class Bench:
         place = self.outcome(outcome).place(epoch)
         column = self._means.get((outcome, split, place))
         if column is None:
-            column = _mean_over_seeds(self.outcomes[outcome].array(split)[:, :, place])
+            column = mean_over_seeds(self.outcomes[outcome].array(split)[:, :, place])
             self._means[outcome, split, place] = column
         if isinstance(rows, slice):
             return column[rows]
@@ -220,7 +220,7 @@ class Bench:
         Raises:
             BenchError: if there is no such outcome or split.
         """
-        return _mean_over_seeds(self.outcome(outcome).array(split)[row].T)
+        return mean_over_seeds(self.outcome(outcome).array(split)[row].T)
 
     def best(self, outcome: str, epoch: int | None = None, split: str = "valid") -> int:
         """Return the row with the best value, the first of equals.
@@ -268,7 +268,7 @@ class Bench:
 
         if len(self) == self.space.size():
             return self.space
-        return Restricted(self.space, np.asarray(self.genes))
+        return Restricted(self.space, np.array(self.genes), any_form=self.is_unique)
 
     def _find_canonical(self, genes: Genes, rows: Ints) -> None:
         name = self.space.name
@@ -346,7 +346,7 @@ def _outcome(described: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]
     )
 
 
-def _mean_over_seeds(values: FloatArray) -> Floats:
+def mean_over_seeds(values: FloatArray) -> Floats:
     """Return the mean [M] of values [M, S] over what is not NaN; NaN where nothing is."""
     there = ~np.isnan(values)
     sums = np.where(there, values, 0.0).sum(axis=1, dtype=np.float64)
