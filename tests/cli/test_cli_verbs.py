@@ -11,8 +11,8 @@ VERBS = ("fit", "resume", "predict", "export", "report", "show")
 OPTIONS = {
     "fit": "--balanced --budget --device --encoding --eta --explore --export --group --help --ignore --json --kind "
     "--layers "
-    "--max-epochs --max-trials --metric --out --overwrite --positive --preset --seed --space --split-column --target "
-    "--test --test-fraction --unit --valid-fraction --weight --widths --workers",
+    "--max-epochs --max-trials --members --metric --out --overwrite --positive --preset --seed --space --split-column "
+    "--target --test --test-fraction --unit --valid-fraction --weight --widths --workers",
     "resume": "--budget --data --export --help --json --workers",
     "predict": "--help --json --out",
     "export": "--data --format --help --json --out",

@@ -71,11 +71,11 @@ def test_rungs_without_continuation_cost_more():
     assert rungs_seconds(rungs, np.ones(8), workers=2) == 8 + 4 + 4 + 8
 
 
-def test_eight_candidates_fit_when_an_epoch_takes_the_affordable_time():
+def test_sixteen_candidates_fit_when_an_epoch_takes_the_affordable_time():
     limit_s = affordable_s(100.0, middle_s=1.0, unit=2, eta=2, cap=64, workers=2, ending=False)
     made = plan(budget_s=100.0, score_s=0, epoch_s=limit_s, workers=2)
-    assert made.candidates == 8
-    assert made.rungs[-1].epochs == 16
+    assert made.candidates == 16
+    assert made.rungs[-1].epochs == 32
 
 
 def test_fewer_candidates_are_planned_when_only_narrow_networks_would_fit():

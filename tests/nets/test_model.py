@@ -97,7 +97,7 @@ def test_a_damaged_model_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises((RunError, DataError)):
         Model.load(path)
     write_arrays(path, stored.arrays, {**stored.meta, "format": 99})
-    with pytest.raises(RunError, match="format 1"):
+    with pytest.raises(RunError, match="format 2"):
         Model.load(path)
     with pytest.raises(RunError, match="does not exist"):
         Model.load(tmp_path / "other.safetensors")

@@ -66,7 +66,7 @@ def test_the_schema_lies_beside_the_program(tmp_path: Path) -> None:
     beside = json.loads(report.schema_path.read_text())
     assert report.schema_path.name == "model.pt.json"
     assert beside["schema"] == json.loads(json.dumps(model.schema.to_json()))
-    assert beside["widths"] == [16, 8]
+    assert beside["widths"] == [[16, 8]]
     assert "standardised" in beside["output"]
 
 

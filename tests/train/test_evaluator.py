@@ -18,7 +18,7 @@ from archwright.core.protocols import Evaluator
 from archwright.core.trial import Proposal, Result
 from archwright.train.evaluator import TrainEvaluator, choose_device
 from archwright.train.limit import Limit
-from archwright.train.offers import known_score, offered, read_offer, write_known_score
+from archwright.train.offers import Known, known, offered, read_checkpoint, read_offer, write_known
 
 Make = Callable[..., TrainEvaluator]
 ARCH = Arch("tabular_mlp", (1, 2))
@@ -191,16 +191,43 @@ def test_early_stopping_waits_anew_for_a_new_horizon(trainer: Make) -> None:
 
 def test_offers_rise_and_beat_the_drivers_incumbent(trainer: Make) -> None:
     one = trainer()
-    write_known_score(one.offers, 0.5)
+    write_known(one.offers, Known(0.5, 0.5))
     result = run(one, 6)
     scores = [read_offer(path).score for path in offered(one.offers)]
     assert scores[0] == result.score
     assert scores == sorted(scores, reverse=True)
-    assert min(scores) > known_score(one.offers) == 0.5
+    assert min(scores) > known(one.offers).best == 0.5
     n_before = len(scores)
-    write_known_score(one.offers, 1.0)
+    write_known(one.offers, Known(1.0, 1.0))
     run(one, 6, arch=Arch("tabular_mlp", (2, 2)))
     assert len(offered(one.offers)) == n_before
+
+
+def test_a_finished_network_is_offered_for_a_seat_even_if_it_is_not_the_best(trainer: Make) -> None:
+    one = trainer()
+    write_known(one.offers, Known(1.0, 0.1))
+    result = run(one, 3)
+    assert [read_offer(path).score for path in offered(one.offers)] == [result.score]
+
+
+def test_a_checkpoint_gives_the_offer_back(trainer: Make) -> None:
+    one = trainer()
+    run(one, 3)
+    offer = read_offer(offered(one.offers)[0])
+    again = read_checkpoint(one.checkpoint(ARCH), arch=str(ARCH), inputs=one.inputs)
+    assert (again.arch, again.score, again.epochs) == (offer.arch, offer.score, offer.epochs)
+    assert (again.logits == offer.logits).all()
+    assert all((again.net.arrays[name] == array).all() for name, array in offer.net.arrays.items())
+
+
+def test_an_offer_brings_its_outputs_on_validation(trainer: Make) -> None:
+    from archwright.data.arrays import load_arrays
+
+    one = trainer()
+    run(one, 2)
+    offer = read_offer(offered(one.offers)[0])
+    valid = load_arrays(one.arrays_folder).valid
+    assert np.abs(offer.net.forward(valid.num, valid.cat) - offer.logits).max() < 1e-5
 
 
 def test_an_offer_predicts_what_its_score_says(trainer: Make) -> None:

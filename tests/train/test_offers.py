@@ -8,19 +8,20 @@ import pytest
 from archwright.core.errors import RunError
 from archwright.nets.frozen import FrozenNet
 from archwright.nets.inputs import Inputs
-from archwright.train.offers import Offer, known_score, offered, read_offer, write_known_score, write_offer
+from archwright.train.offers import Known, Offer, known, offered, read_offer, write_known, write_offer
 
 INPUTS = Inputs(1, (3,), 1, ((0.0, 1.0),))
 
 
 def offer(score: float) -> Offer:
-    return Offer(FrozenNet.constant([0.25], INPUTS), "tabular_mlp:1.2", score, 1.5)
+    return Offer(FrozenNet.constant([0.25], INPUTS), "tabular_mlp:1.2", score, 1.5, np.float32([[0.25], [0.5]]))
 
 
 def test_what_is_offered_is_read(tmp_path: Path) -> None:
     found = read_offer(write_offer(tmp_path, offer(-0.125)))
     assert (found.arch, found.score, found.epochs) == ("tabular_mlp:1.2", -0.125, 1.5)
     assert found.net.inputs == INPUTS
+    assert found.logits.tolist() == [[0.25], [0.5]]
     assert found.net.forward(np.zeros((1, 1)), np.zeros((1, 1), np.int32)).tolist() == [[0.25]]
 
 
@@ -44,9 +45,9 @@ def test_a_damaged_offer_is_refused(tmp_path: Path) -> None:
         read_offer(path)
 
 
-def test_the_known_score_is_what_was_written_and_minus_infinity_before(tmp_path: Path) -> None:
-    assert known_score(tmp_path) == float("-inf")
-    write_known_score(tmp_path, 0.75)
-    assert known_score(tmp_path) == 0.75
+def test_what_the_driver_knows_is_what_was_written_and_nothing_before(tmp_path: Path) -> None:
+    assert known(tmp_path) == Known()
+    write_known(tmp_path, Known(0.75, -np.inf))
+    assert known(tmp_path) == Known(0.75, -np.inf)
     (tmp_path / "best.json").write_text("[")
-    assert known_score(tmp_path) == float("-inf")
+    assert known(tmp_path) == Known()

@@ -78,7 +78,9 @@ def test_validation_over_batches_is_the_metric_over_all(monkeypatch: pytest.Monk
     found = validate(trained.net, rows, kind="binary", metric="auc", limit=Limit(None))
     with torch.inference_mode():
         logits = trained.net.eval()(rows.num, rows.cat).numpy()[:, 0]
-    assert found == pytest.approx(auc(logits, rows.y.numpy()), abs=2e-6)
+    assert found is not None
+    assert found.score == pytest.approx(auc(logits, rows.y.numpy()), abs=2e-6)
+    assert np.abs(found.logits[:, 0] - logits).max() < 1e-5
 
 
 def test_validation_ends_at_the_limit_and_leaves_training_mode() -> None:
@@ -93,8 +95,9 @@ def test_rmse_is_in_the_targets_units() -> None:
     trained.net.inputs = Inputs(2, (6, 7), 1, target_std=10.0)
     scaled = validate(trained.net, rows, kind="real", metric="rmse", limit=Limit(None))
     assert plain is not None
-    assert plain < 0
-    assert scaled == pytest.approx(10 * plain)
+    assert scaled is not None
+    assert plain.score < 0
+    assert scaled.score == pytest.approx(10 * plain.score)
 
 
 def test_a_network_of_nan_has_the_score_nan() -> None:
@@ -102,4 +105,4 @@ def test_a_network_of_nan_has_the_score_nan() -> None:
     torch.nn.init.constant_(trained.net.head.weight, math.nan)
     found = validate(trained.net, batch(), kind="binary", metric="auc", limit=Limit(None))
     assert found is not None
-    assert math.isnan(found)
+    assert math.isnan(found.score)

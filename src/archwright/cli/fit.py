@@ -59,6 +59,10 @@ def fit(
     ] = None,
     max_epochs: Annotated[int | None, Option(help="Most epochs for one network.", rich_help_panel=_SEARCH)] = None,
     max_trials: Annotated[int | None, Option(help="Stop after so many trainings.", rich_help_panel=_SEARCH)] = None,
+    members: Annotated[
+        int | None,
+        Option(help="Most networks that answer together; default 8, atlas 1.", rich_help_panel=_SEARCH),
+    ] = None,
     seed: Annotated[int, Option(help="Seed of everything random.", rich_help_panel=_SEARCH)] = 0,
     workers: Annotated[
         int | None, Option(help="Worker processes; default one per core.", rich_help_panel=_SEARCH)
@@ -112,6 +116,7 @@ def fit(
         seed=seed,
         max_trials=max_trials,
         max_epochs=max_epochs,
+        members=members,
     )
     finish = finishers(export)
     folder = new_folder(out, table, overwrite=overwrite)

@@ -84,8 +84,11 @@ def _network_sentence(record: RunRecord) -> str:
         return "result  nothing: the run ended before the table was read"
     if best["what"] == "constant":
         return f"result  a constant prediction (validation {task['metric']} {best['metric_value']:.4f})"
-    widths = "-".join(str(width) for width in best["widths"])
-    return (
-        f"result  network {widths}, validation {task['metric']} {best['metric_value']:.4f} "
-        f"after {best['epochs']:.3g} epochs"
-    )
+    valid = f"validation {task['metric']} {best['metric_value']:.4f}"
+    if best["what"] == "committee":
+        return f"result  {len(best['members'])} networks together, {valid}; the best alone: {_alone(best)}"
+    return f"result  network {_alone(best)}, {valid}"
+
+
+def _alone(best: dict[str, Any]) -> str:
+    return f"{'-'.join(map(str, best['widths']))}, {best['epochs']:.3g} epochs"

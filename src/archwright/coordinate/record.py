@@ -11,7 +11,7 @@ from typing import Any
 from archwright.core.errors import RunError
 from archwright.core.files import write_atomically
 
-__all__ = ["Phase", "RunFolder", "RunRecord"]
+__all__ = ["Phase", "RunFolder", "RunRecord", "named"]
 
 FORMAT = 1
 
@@ -45,8 +45,9 @@ class RunRecord:
         phases: Planned and used seconds per phase.
         plans: Each plan that was made: `at_s`, `score`, `rungs` ((epochs, alive), ...), `seconds`, `why`.
         costs: What is known of training time: `timed` (architecture and seconds per epoch), `rows`, `n_inputs`.
-        incumbents: Each best-so-far network: `at_s`, `score`, `arch`, `epochs`, `what`
-            (`constant`, `starter` or `network`).
+        incumbents: Each best-so-far network: `at_s`, `score`, `arch`, `widths`, `epochs`, `params`, `what` (`constant`,
+            `network` or `committee`), `members`. Of a committee, `arch`, `widths` and `epochs` are those of the best
+            one alone.
         test: Metrics on the test split, by name; None where there is none, or before the end.
         exports: Format -> `path`, `max_difference`, ...
         hardware: Processor, cores, memory. `versions`: Python and packages.
@@ -182,3 +183,12 @@ class RunFolder:
         """
         content = json.dumps(record.to_json(), indent=1, allow_nan=False).encode()
         write_atomically(self.record, content, durable=True)
+
+
+def named(best: Mapping[str, Any] | None) -> str:
+    """Return what an incumbent is, in few words: `constant`, `128-64`, or `128-64 and 3 others`."""
+    if best is None or best["what"] == "constant":
+        return "constant"
+    name = "-".join(map(str, best["widths"])) or str(best["arch"]) or "linear model"
+    others = len(best.get("members") or ()) - 1
+    return name if others < 1 else f"{name} and {others} other{'s' if others > 1 else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import statistics
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -29,7 +30,7 @@ __all__ = ["Refinement", "affordable_s", "replan"]
 logger = logging.getLogger(__name__)
 
 #: Candidates for which a cost limit makes room, the first number that leaves room for a network of middle width.
-CANDIDATES = (8, 4, 2, 1)
+CANDIDATES = (16, 8, 4, 2, 1)
 #: Epochs for which a network of middle width must fit, or a narrower one is taken.
 LEAST_EPOCHS = 3
 #: Each level of cost at which candidates are taken is this share of the one above. The proxy prefers wide networks
@@ -40,6 +41,11 @@ LEVEL = 0.5
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
 SHARES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.0)
+#: Share of the time that the first bracket may take, if a full training of middle width fits into it.
+FIRST_SHARE = 0.25
+#: Later brackets train for this many times the epochs after which the first full trainings were best: beyond its
+#: best epoch a network only overfits, and with a rate that falls faster the best comes at the end.
+HEADROOM = 1.5
 #: Share of the time left within which a plan by `max_trials` must fit, so that the clock does not disturb it.
 COUNTED_SHARE = 0.5
 
@@ -145,26 +151,41 @@ class Refinement:
         self._scores: dict[Arch, float] = {}
         self._epochs: dict[Arch, int] = {}
         self._is_counted = False
+        self._full, self._peaks = cap, list[int]()
 
     def walk(self) -> None:
         """Run brackets until the time, the trials or the space are used up."""
         bracket = 1
         while not self._is_over():
             chosen, made = self._next_bracket(bracket)
-            if bracket > 1 and (not chosen or made.cut or self._rather_goes_on(made)):
+            is_short = made.cut or self._is_too_short(made)
+            if bracket > 1 and (not chosen or (is_short and self._unfinished())):
                 self._last_stretch()
                 return
             self._bracket(bracket, chosen, made)
+            self._shorten()
             bracket += 1
+
+    def _shorten(self) -> None:
+        """Train later brackets for fewer epochs if the first full trainings were best early.
+
+        Once only: with a faster falling rate the best comes earlier as well, and a second look would shorten again.
+        """
+        if not self._peaks or self._is_counted or not self._options.ending or self._cap < self._full:
+            return
+        enough = max(self._options.unit, math.ceil(HEADROOM * statistics.median(self._peaks)))
+        if enough < self._cap:
+            logger.info("full trainings were best after %s epochs: %d from now on", self._peaks, enough)
+            self._cap = enough
 
     def _last_stretch(self) -> None:
         """Train the finalists on for what time is left; the clock ends them, and their rate follows it."""
         if self._unfinished() and not self._is_over():
             self._rung(self._unfinished()[: self._workers], self._cap, "last stretch")
 
-    def _rather_goes_on(self, made: Plan) -> bool:
-        """Whether the time is too short for new candidates, and there is one that can be trained on."""
-        return made.rungs[-1].epochs < self._cap / 2 and bool(self._unfinished())
+    def _is_too_short(self, made: Plan) -> bool:
+        """Whether the time is too short to train new candidates for half of their epochs."""
+        return made.rungs[-1].epochs < self._cap / 2
 
     def _unfinished(self) -> list[Arch]:
         """Return what was trained, but not fully, best first."""
@@ -186,8 +207,9 @@ class Refinement:
             unit=options.unit, eta=options.survivor_of, cap=self._cap, workers=self._workers, ending=options.ending
         )
         middle_s = float(self._cost.seconds([equal_widths(self._space, self._space.arities[0] // 2)])[0])
-        limit_s = affordable_s(left_s, middle_s=middle_s, **shape)
-        first = plan(budget_s=left_s, score_s=self._filter.score_s, epoch_s=limit_s, ratio=1, limit=MOST, **shape)
+        budget_s = left_s if bracket > 1 or not options.ending else self._first_s(left_s, middle_s)
+        limit_s = affordable_s(budget_s, middle_s=middle_s, **shape)
+        first = plan(budget_s=budget_s, score_s=self._filter.score_s, epoch_s=limit_s, ratio=1, limit=MOST, **shape)
         # Most cost less than the limit, so more of them fit; asking for more is free where all are scored.
         wanted = first.candidates if self._filter.score_s else 4 * first.candidates
         ranked = self._ranked(wanted, limit_s)
@@ -196,9 +218,13 @@ class Refinement:
         self._session.scored = self._filter.scored
         if not ranked:
             return [], first
-        made = plan(budget_s=left_s, score_s=0.0, epoch_s=self._cost.seconds(ranked), ratio=0, limit=MOST, **shape)
+        made = plan(budget_s=budget_s, score_s=0.0, epoch_s=self._cost.seconds(ranked), ratio=0, limit=MOST, **shape)
         self._note_plan(made.rungs, made.seconds, f"bracket {bracket}", epoch_limit_s=limit_s)
         return ranked[: made.candidates], made
+
+    def _first_s(self, left_s: float, middle_s: float) -> float:
+        """Return the seconds of the first bracket: enough to see after how many epochs networks are best."""
+        return min(left_s, max(FIRST_SHARE * left_s, self._cap * middle_s))
 
     def _ranked(self, n: int, limit_s: float) -> list[Arch]:
         """Return about `n` untried candidates: the best scores at each level of cost, the levels in turn.
@@ -269,6 +295,11 @@ class Refinement:
         session.trained = len(self._study.history.ok())
         self._learn(self._study.history.done[before:])
         self._epochs |= dict.fromkeys(alive, epochs)
+        if epochs == self._cap:
+            curves = [
+                trial.result.curve for trial in self._study.history.done[before:] if trial.result.score is not None
+            ]
+            self._peaks += [1 + int(np.argmax(curve)) for curve in curves if curve]
         wanted = set(alive)
         scores = {
             trial.proposal.arch: trial.result.score

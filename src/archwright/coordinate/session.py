@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -78,6 +78,8 @@ class Session:
         self.finish = tuple(finish)
         self.finish_s = {step.name: step.expected_s for step in self.finish}
         self.test_s = 0.0
+        #: Measures `test_s` anew for a new incumbent.
+        self.time_test: Callable[[], float] = lambda: self.test_s
         #: Seconds from a network's offer to its being the incumbent, on disk.
         self.take_s = 0.0
         self.scored = self.trained = self.alive = 0
@@ -140,8 +142,9 @@ class Session:
 
     def turn(self, phase: str, detail: str = "") -> bool:
         """Take offers, tell the watcher; True if training must end now. Asked at every turn of a loop."""
-        if self.incumbent is not None:
-            self.incumbent.poll()
+        if self.incumbent is not None and self.incumbent.poll():
+            self.take_s = max(self.take_s, self.incumbent.took_s)
+            self.test_s = self.time_test()
         self.tell(phase, detail)
         if phase == "refine":
             self._refine_turns += 1

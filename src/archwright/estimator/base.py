@@ -72,6 +72,7 @@ class TabularNas(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         run_folder: str | os.PathLike[str] | None = None,
         max_trials: int | None = None,
         max_epochs: int | None = None,
+        members: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -89,6 +90,7 @@ class TabularNas(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         self.run_folder = run_folder
         self.max_trials = max_trials
         self.max_epochs = max_epochs
+        self.members = members
         self.random_state = random_state
         self.verbose = verbose
 
@@ -195,6 +197,7 @@ class TabularNas(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             seed=int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)),
             max_trials=self.max_trials,
             max_epochs=self.max_epochs,
+            members=self.members,
         )
 
     def _new_folder(self) -> RunFolder:

@@ -51,6 +51,7 @@ class NasClassifier(ClassifierMixin, TabularNas):  # type: ignore[misc]
             `archwright show` and the like; None takes a temporary one that goes with this object.
         max_trials: Most trainings; None leaves it to the clock.
         max_epochs: Most epochs for one network; None takes the training settings'.
+        members: Most networks that answer together; 1 wants a single one, None takes 8, or 1 with the preset `atlas`.
         class_weight: Weight of each class as a dict, or `balanced`.
         random_state: Seed of the search.
         verbose: 1 writes a line to stderr now and then.
@@ -89,6 +90,7 @@ class NasClassifier(ClassifierMixin, TabularNas):  # type: ignore[misc]
         run_folder: str | os.PathLike[str] | None = None,
         max_trials: int | None = None,
         max_epochs: int | None = None,
+        members: int | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -108,6 +110,7 @@ class NasClassifier(ClassifierMixin, TabularNas):  # type: ignore[misc]
             run_folder=run_folder,
             max_trials=max_trials,
             max_epochs=max_epochs,
+            members=members,
             random_state=random_state,
             verbose=verbose,
         )

@@ -66,6 +66,11 @@ class FrozenNet:
         return cls(arrays, inputs, (), "linear")
 
     @property
+    def members(self) -> tuple[Self, ...]:
+        """This network alone; a `Committee` has more."""
+        return (self,)
+
+    @property
     def n_params(self) -> int:
         """Learned numbers, after folding."""
         return sum(array.size for name, array in self.arrays.items() if name not in _NOT_LEARNED)

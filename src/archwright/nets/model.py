@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from archwright.core.errors import RunError
+from archwright.core.errors import NasError, RunError
 from archwright.data.schema import Schema
-from archwright.nets.frozen import FrozenNet
+from archwright.nets.committee import Net, stored_net
 from archwright.nets.inputs import Inputs
 from archwright.nets.link import predictions
 from archwright.nets.recipe import Recipe
@@ -22,23 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
-_FORMAT = 1
+#: 2: a model may have several members.
+_FORMAT = 2
 
 
 class Model:
     """A trained network and the schema of its table. Needs no torch.
 
     Args:
-        net: The network.
+        net: The network, or several that answer together.
         schema: Turns raw columns into fields, and outputs into labels.
-        arch: Text of the architecture; None for the constant predictor.
+        arch: Text of the architecture, of the best one alone where there are several; None for the constant
+            predictor.
         recipe: How it was trained.
         info: Further JSON values (score, epochs, versions...).
     """
 
     def __init__(
         self,
-        net: FrozenNet,
+        net: Net,
         schema: Schema,
         arch: str | None = None,
         recipe: Recipe | None = None,
@@ -59,8 +61,7 @@ class Model:
         meta = {
             "format": _FORMAT,
             "inputs": self.net.inputs.to_json(),
-            "widths": self.net.widths,
-            "encoding": self.net.encoding,
+            "members": [[member.widths, member.encoding] for member in self.net.members],
             "schema": self.schema.to_json(),
             "arch": self.arch,
             "recipe": self.recipe.to_json(),
@@ -80,10 +81,10 @@ class Model:
         if meta.get("format") != _FORMAT:
             raise RunError(f"{path} must be a model of format {_FORMAT}, but has {meta.get('format')!r}")
         try:
-            net = FrozenNet(stored.arrays, Inputs.from_json(meta["inputs"]), meta["widths"], meta["encoding"])
+            net = stored_net(stored.arrays, Inputs.from_json(meta["inputs"]), meta["members"])
             schema, recipe = Schema.from_json(meta["schema"]), Recipe.from_json(meta["recipe"])
             return cls(net, schema, meta["arch"], recipe, meta["info"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, NasError) as error:
             raise RunError(f"{path} is damaged: {type(error).__name__} {error}") from error
 
     def predict_values(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:

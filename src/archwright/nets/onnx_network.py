@@ -1,4 +1,4 @@
-"""A frozen network as ONNX operations: the same arithmetic, in the same order, as `nets.frozen`.
+"""A frozen network as ONNX operations: the same arithmetic as `nets.frozen`; members of a committee are averaged.
 
 N rows, M numeric fields, C categorical fields, E embedding width, T bins.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from archwright.nets.committee import Net
 from archwright.nets.frozen import FrozenNet
 from archwright.nets.onnx_graph import INT64, GraphBuilder
 
 __all__ = ["add_network"]
 
 
-def add_network(graph: GraphBuilder, net: FrozenNet, *, num: str | None, cat: str | None) -> str:
-    """Add the network and return the name of its logits, float [N, n_outputs].
+def add_network(graph: GraphBuilder, net: Net, *, num: str | None, cat: str | None) -> str:
+    """Add the network, or all members of a committee, and return the name of its logits, float [N, n_outputs].
 
     Args:
         graph: Graph to add to.
@@ -22,6 +23,11 @@ def add_network(graph: GraphBuilder, net: FrozenNet, *, num: str | None, cat: st
         num: Name of the numeric fields, float [N, M]; None where there are none.
         cat: Name of the codes, int64 [N, C]; None where there are none.
     """
+    logits = [_add_member(graph, member, num, cat) for member in net.members]
+    return logits[0] if len(logits) == 1 else graph.op("Mean", *logits)
+
+
+def _add_member(graph: GraphBuilder, net: FrozenNet, num: str | None, cat: str | None) -> str:
     parts = []
     if num is not None:
         parts.append(_flat(graph, _NUMERIC[net.encoding](graph, net, num)))

@@ -27,7 +27,7 @@ def write_sidecar(model: Model, path: Path) -> Path:
         "inputs": {"num": "float32 [B, M]", "cat": "int64 [B, C]"},
         "output": outputs[target.kind],
         "arch": model.arch,
-        "widths": list(model.net.widths),
+        "widths": [list(member.widths) for member in model.net.members],
         "encoding": model.net.encoding,
         "network": model.net.inputs.to_json(),
         "schema": model.schema.to_json(),

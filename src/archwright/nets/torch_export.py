@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from archwright.core.errors import ExportError
 from archwright.core.files import write_atomically
+from archwright.nets.frozen import FrozenNet
 from archwright.nets.link import predictions
 from archwright.nets.model import Model
 from archwright.nets.onnx import LARGEST_DIFFERENCE
@@ -41,7 +42,7 @@ class TorchReport:
 
 
 class FrozenModule(nn.Module):
-    """The numpy network as a torch module.
+    """The numpy network, or committee, as a torch module.
 
     `forward(num, cat)` takes float32 [B, M] and int64 [B, C] as `Schema.encode` gives them and returns
     the probability of the positive class [B], of each class [B, K], or the standardised value [B].
@@ -50,15 +51,29 @@ class FrozenModule(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.kind = model.schema.target.kind
-        self.encoding = model.net.encoding
-        self.n_layers = len(model.net.widths)
-        self.has_numbers = model.net.inputs.n_numeric > 0
-        self.has_codes = bool(model.net.inputs.cardinalities)
-        for name, array in model.net.arrays.items():
-            self.register_buffer(name.replace(".", "_"), torch.from_numpy(np.array(array)))
+        self.members = nn.ModuleList([_Member(net) for net in model.net.members])
 
     def forward(self, num: Tensor, cat: Tensor) -> Tensor:
         """Return predictions for encoded rows."""
+        logits = torch.stack([member(num, cat) for member in self.members]).mean(dim=0)
+        if self.kind == "classes":
+            return torch.softmax(logits, dim=1)
+        return torch.sigmoid(logits[:, 0]) if self.kind == "binary" else logits[:, 0]
+
+
+class _Member(nn.Module):
+    """One network; `forward` gives logits [B, n_outputs]."""
+
+    def __init__(self, net: FrozenNet) -> None:
+        super().__init__()
+        self.encoding = net.encoding
+        self.n_layers = len(net.widths)
+        self.has_numbers = net.inputs.n_numeric > 0
+        self.has_codes = bool(net.inputs.cardinalities)
+        for name, array in net.arrays.items():
+            self.register_buffer(name.replace(".", "_"), torch.from_numpy(np.array(array)))
+
+    def forward(self, num: Tensor, cat: Tensor) -> Tensor:
         parts = []
         if self.has_numbers:
             parts.append(_NUMERIC[self.encoding](self, num).flatten(1))
@@ -68,10 +83,7 @@ class FrozenModule(nn.Module):
         hidden = torch.cat(parts, dim=1)
         for i in range(self.n_layers):
             hidden = torch.relu(self._linear_layer(f"layers_{i}", hidden))
-        logits = self._linear_layer("head", hidden)
-        if self.kind == "classes":
-            return torch.softmax(logits, dim=1)
-        return torch.sigmoid(logits[:, 0]) if self.kind == "binary" else logits[:, 0]
+        return self._linear_layer("head", hidden)
 
     def _linear_layer(self, name: str, hidden: Tensor) -> Tensor:
         return nn.functional.linear(hidden, self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))
@@ -137,11 +149,11 @@ def _random_rows(model: Model, *, rows: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(num), torch.from_numpy(cat)
 
 
-def _linear(net: FrozenModule, num: Tensor) -> Tensor:
+def _linear(net: _Member, num: Tensor) -> Tensor:
     return num.unsqueeze(-1) * net.get_buffer("num_vector")
 
 
-def _ple(net: FrozenModule, num: Tensor) -> Tensor:
+def _ple(net: _Member, num: Tensor) -> Tensor:
     x = num.unsqueeze(-1)
     code = x * net.get_buffer("num_slope") + net.get_buffer("num_shift")
     code = torch.minimum(torch.maximum(code, net.get_buffer("num_low")), net.get_buffer("num_high"))
@@ -149,7 +161,7 @@ def _ple(net: FrozenModule, num: Tensor) -> Tensor:
     return piecewise + x * net.get_buffer("num_vector") + net.get_buffer("num_bias")
 
 
-def _quantile(net: FrozenModule, num: Tensor) -> Tensor:
+def _quantile(net: _Member, num: Tensor) -> Tensor:
     rows = (net.get_buffer("num_edges") <= num.unsqueeze(-1)).sum(dim=2)
     return nn.functional.embedding(rows + net.get_buffer("num_offset"), net.get_buffer("num_table"))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from archwright.coordinate.record import RunFolder
+from archwright.coordinate.record import RunFolder, named
 from archwright.core.files import write_atomically
 from archwright.report import accounts, checklist, figures, text
 from archwright.report.metric import metric_label
@@ -104,7 +104,7 @@ def _best_name(best: dict[str, Any] | None) -> str:
         return "none yet"
     if best.get("what") == "constant":
         return "constant prediction"
-    return "-".join(map(str, best.get("widths") or ())) or str(best.get("arch") or "linear model")
+    return named(best)
 
 
 def _sentence(view: RunView) -> str:
@@ -126,7 +126,10 @@ def _sentence(view: RunView) -> str:
     chosen = f", chosen by ExpressFlow from {text.count(scored)} scored" if scored else ""
     if not n:
         return f"{end}The network was found after {at}; no candidate{of} finished a full rung of training."
-    return f"{end}The best of {n} trained network{'s' if n != 1 else ''}{of}{chosen}; found after {at}."
+    together = len(best.get("members") or ())
+    what = f"{together} of {n} trained networks, which answer together," if together > 1 else None
+    what = what or f"The best of {n} trained network{'s' if n != 1 else ''}"
+    return f"{end}{what}{of}{chosen}; found after {at}."
 
 
 def _tables(view: RunView) -> dict[str, Any]:
@@ -152,6 +155,7 @@ def _tables(view: RunView) -> dict[str, Any]:
         "versions": _pairs(record.versions),
         "exports": record.exports,
         "incumbents": record.incumbents[-TOP:],
+        "members": (record.best or {}).get("members") or [],
     }
 
 

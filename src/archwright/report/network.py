@@ -28,8 +28,8 @@ class Block:
 
 
 def blocks(view: RunView) -> list[Block]:
-    """Return the blocks of the best network, input first; empty where there is no model file."""
-    shapes, best = view.shapes, view.record.best
+    """Return the blocks of the best network (of several its first), input first; empty where there is no model file."""
+    shapes, best = _first_member(view.shapes), view.record.best
     if best is None or "head.weight" not in shapes:
         return []
     n_numeric = shapes["num.vector"][0] if "num.vector" in shapes else shapes.get("num.offset", (0,))[0]
@@ -48,6 +48,12 @@ def blocks(view: RunView) -> list[Block]:
     n_outputs = shapes["head.weight"][0]
     found.append(Block("Head", "output" if n_outputs == 1 else "outputs", n_outputs, _own(shapes, "head")))
     return found
+
+
+def _first_member(shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, tuple[int, ...]]:
+    """Return the shapes of the best member alone, where there are several."""
+    own = {name.removeprefix("0."): shape for name, shape in shapes.items() if name.startswith("0.")}
+    return own or shapes
 
 
 def _n_layers(shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -56,16 +56,15 @@ def halving(*, candidates: int, start: int, eta: int, cap: int, keep: int = 1) -
 def bracket(*, candidates: int, unit: int, eta: int, cap: int, keep: int = 1) -> Rungs:
     """Return the rungs of one run of successive halving that ends with a full training.
 
-    Where `halving` counts up from its first rung, this counts down from `cap`: with fewer than `eta` candidates
-    all train fully at once, with fewer than `eta` squared they first train for `cap / eta` epochs, and so on. No more
-    candidates than `keep` train fully at once as well.
+    Where `halving` counts up from its first rung, this counts down from `cap`: with fewer than `keep * eta` candidates
+    all train fully at once, with fewer than `keep * eta` squared they first train for `cap / eta` epochs, and so on.
 
     Args:
         candidates: Number at the start.
         unit: Fewest epochs of a rung.
         eta: From rung to rung, epochs grow by this factor and candidates shrink by it, rounded down.
         cap: Epochs of the last rung.
-        keep: Candidates that are never dropped.
+        keep: Candidates of the last rung, at least.
 
     Raises:
         SpaceError: if a number is below one, or `eta` below two.
@@ -78,12 +77,9 @@ def bracket(*, candidates: int, unit: int, eta: int, cap: int, keep: int = 1) ->
     """
     _check(candidates=candidates, unit=unit, eta=eta, cap=cap, keep=keep)
     steps = 0
-    while candidates > keep and eta ** (steps + 1) <= candidates and cap // eta ** (steps + 1) >= unit:
+    while keep * eta ** (steps + 1) <= candidates and cap // eta ** (steps + 1) >= unit:
         steps += 1
-    return tuple(
-        Rung(cap // eta ** (steps - step), min(candidates, max(keep, candidates // eta**step)))
-        for step in range(steps + 1)
-    )
+    return tuple(Rung(cap // eta ** (steps - step), candidates // eta**step) for step in range(steps + 1))
 
 
 def epochs(rungs: Sequence[tuple[int, int]]) -> int:

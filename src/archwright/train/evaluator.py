@@ -22,7 +22,7 @@ from archwright.nets.mlp import build
 from archwright.nets.recipe import Recipe
 from archwright.train.limit import Limit
 from archwright.train.loop import Fitted, fit_epochs
-from archwright.train.offers import Offer, known_score, write_offer
+from archwright.train.offers import Offer, checkpoint_path, known, write_offer
 from archwright.train.state import TrainState, fresh_seed
 from archwright.train.step import Stepper
 from archwright.train.tensors import Rows
@@ -67,9 +67,10 @@ class TrainEvaluator:
     device: str = "cpu"
     _data: tuple[Rows, Rows] | None = field(default=None, init=False, repr=False, compare=False)
     _own_best: float = field(default=-math.inf, init=False, repr=False, compare=False)
+    _offered: tuple[str, float] = field(default=("", -math.inf), init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_data": None, "_own_best": -math.inf}
+        return {**self.__dict__, "_data": None, "_own_best": -math.inf, "_offered": ("", -math.inf)}
 
     def evaluate(self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None) -> Result:
         """Train to `proposal.fidelity` epochs in total and return the best validation score so far.
@@ -107,6 +108,8 @@ class TrainEvaluator:
         if restored and state.best:
             self.offer(state, proposal.arch)
         fitted = fit_epochs(state, train, valid, horizon=horizon, metric=self.metric, limit=limit, on_epoch=on_epoch)
+        if fitted.steps:
+            self.offer(state, proposal.arch, member=True)
         if fitted.steps and fitted.outcome != "diverged":
             self._save(state, proposal.arch)
         return self._result(state, fitted, limit, horizon)
@@ -133,16 +136,26 @@ class TrainEvaluator:
 
     def checkpoint(self, arch: Arch) -> Path:
         """Return where the checkpoint of `arch` lies, if it has one."""
-        return self.checkpoints / f"{arch.space}-{'.'.join(map(str, arch.genes))}.safetensors"
+        return checkpoint_path(self.checkpoints, arch)
 
-    def offer(self, state: TrainState, arch: Arch) -> None:
-        """Offer the best network of `state`, if it beats the driver's incumbent and all that this process offered."""
-        score = state.best_score
-        if score is None or score <= self._own_best or score <= known_score(self.offers):
+    def offer(self, state: TrainState, arch: Arch, *, member: bool = False) -> None:
+        """Offer the best network of `state`, if it beats the driver's incumbent and all that this process offered.
+
+        Args:
+            state: The training.
+            arch: Its architecture.
+            member: Offer it also if it would only be heard together with others: at the end of a training.
+        """
+        score, least = state.best_score, known(self.offers)
+        if score is None or state.best_logits is None:
+            return
+        if score <= (least.seat if member else max(least.best, self._own_best)):
+            return
+        if member and self._offered == (str(arch), score):
             return
         net = FrozenNet(state.best, self.inputs, state.net.widths, self.recipe.encoding)
-        write_offer(self.offers, Offer(net, str(arch), score, state.best_epochs))
-        self._own_best = score
+        write_offer(self.offers, Offer(net, str(arch), score, state.best_epochs, state.best_logits))
+        self._own_best, self._offered = max(self._own_best, score), (str(arch), score)
 
     def _save(self, state: TrainState, arch: Arch) -> None:
         try:

@@ -179,15 +179,15 @@ class _Fit:
         if not whole and (not self.fitted.steps or epochs == len(state.curve) or self.limit.cancelled()):
             return
         began_s = self.limit.elapsed_s()
-        score = validate(state.net, self.valid, kind=state.stepper.kind, metric=self.metric, limit=self.limit)
-        if score is None:
+        found = validate(state.net, self.valid, kind=state.stepper.kind, metric=self.metric, limit=self.limit)
+        if found is None:
             self.fitted.outcome = "cut"
             return
         self.fitted.valid_s = self.limit.elapsed_s() - began_s
-        if not math.isfinite(score):
+        if not math.isfinite(found.score):
             self.fitted.outcome = "diverged"
             return
-        better = state.note_score(score, epochs=epochs)
+        better = state.note_score(found, epochs=epochs)
         if whole:
-            state.end_epoch(score, patience=self.recipe.patience)
+            state.end_epoch(found.score, patience=self.recipe.patience)
         self.on_epoch(state, better)

@@ -69,12 +69,12 @@ class ProfileEvaluator(TrainEvaluator):
     def _offer(
         self, state: TrainState, proposal: Proposal, valid: Rows, limit: Limit, *, epochs: float
     ) -> dict[str, float]:
-        score = validate(state.net, valid, kind=self.kind, metric=self.metric, limit=limit)
-        if score is None or not np.isfinite(score):
+        found = validate(state.net, valid, kind=self.kind, metric=self.metric, limit=limit)
+        if found is None or not np.isfinite(found.score):
             return {}
-        state.note_score(score, epochs=epochs)
+        state.note_score(found, epochs=epochs)
         self.offer(state, proposal.arch)
-        return {"valid": score}
+        return {"valid": found.score}
 
 
 def _train(state: TrainState, train: Rows, order: Order, limit: Limit, *, starter: bool) -> list[float]:

@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from archwright.core.errors import RunError
 from archwright.nets.mlp import TabularMlp
 from archwright.nets.storage import Arrays, read_arrays, write_arrays
-from archwright.train.step import Stepper
+from archwright.train.offers import BEST, BEST_LOGITS
+from archwright.train.step import Stepper, Validated
 
 __all__ = ["TrainState", "fresh_seed"]
 
 _log = logging.getLogger(__name__)
 #: Raised when what a checkpoint holds changes meaning; others are then not continued.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass
@@ -34,6 +36,7 @@ class TrainState:
         curve: Validation score after each finished epoch.
         best_score: Highest score so far, validations in the middle of an epoch included.
         best: Arrays of the `FrozenNet` that had it.
+        best_logits: Its outputs on the validation rows [B, n_outputs].
         best_epochs: Epochs after which it had it.
         horizon: Epochs that the learning rate falls towards.
         horizon_start: Epochs that were finished when it was set.
@@ -46,6 +49,7 @@ class TrainState:
     curve: list[float] = field(default_factory=list)
     best_score: float | None = None
     best: Arrays = field(default_factory=dict)
+    best_logits: npt.NDArray[np.float32] | None = None
     best_epochs: float = 0.0
     horizon: int = 0
     horizon_start: int = 0
@@ -71,11 +75,12 @@ class TrainState:
         best_at = self.curve.index(max(self.curve)) + 1
         self.converged = 0 < patience <= len(self.curve) - max(best_at, self.horizon_start)
 
-    def note_score(self, score: float, *, epochs: float) -> bool:
+    def note_score(self, found: Validated, *, epochs: float) -> bool:
         """Record a validation and return whether it is the best so far."""
-        better = self.best_score is None or score > self.best_score
+        better = self.best_score is None or found.score > self.best_score
         if better:
-            self.best_score, self.best, self.best_epochs = score, self.net.frozen(), epochs
+            self.best_score, self.best_logits = found
+            self.best, self.best_epochs = self.net.frozen(), epochs
         return better
 
     def save(self, path: Path) -> None:
@@ -85,7 +90,9 @@ class TrainState:
             RunError: if it cannot be written.
         """
         arrays = {name: tensor.cpu().numpy() for name, tensor in self._tensors()}
-        arrays |= {f"best.{name}": array for name, array in self.best.items()}
+        arrays |= {f"{BEST}{name}": array for name, array in self.best.items()}
+        if self.best_logits is not None:
+            arrays[BEST_LOGITS] = self.best_logits
         arrays["generator"] = self.generator.get_state().numpy()
         write_arrays(path, arrays, {**self._signature(), **self._numbers()})
 
@@ -115,7 +122,8 @@ class TrainState:
             for name, tensor in targets.items():
                 tensor.copy_(torch.from_numpy(arrays[name]))
         self.generator.set_state(torch.from_numpy(arrays["generator"]))
-        self.best = {name.removeprefix("best."): array for name, array in arrays.items() if name.startswith("best.")}
+        self.best = {name.removeprefix(BEST): array for name, array in arrays.items() if name.startswith(BEST)}
+        self.best_logits = arrays.get(BEST_LOGITS)
         for name in self._numbers():
             setattr(self, name, meta[name])
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +16,7 @@ from archwright.train.adam import Adam
 from archwright.train.limit import Limit
 from archwright.train.tensors import Rows
 
-__all__ = ["Stepper", "loss_of", "validate"]
+__all__ = ["Stepper", "Validated", "loss_of", "validate"]
 
 #: From this many rows of the categorical table a step updates only the rows that its batch touches. Milliseconds of
 #: a 4 x 64 step, 10 fields, batch 512, one thread, dense / touched (`benchmarks/halving.py --tables`): 5,500 rows
@@ -71,11 +74,18 @@ def loss_of(kind: str, logits: Tensor, batch: Rows) -> Tensor:
     return loss if batch.weight is None else (loss * batch.weight).mean()
 
 
-@torch.inference_mode()
-def validate(net: TabularMlp, rows: Rows, *, kind: str, metric: str, limit: Limit) -> float | None:
-    """Return the ranking score over all `rows`, higher is better; None if `limit` was reached before the last batch.
+class Validated(NamedTuple):
+    """The ranking score over all rows, higher is better, and the logits [B, n_outputs] that gave it."""
 
-    NaN where the metric is not defined, as AUC on one class. The network is left in training mode.
+    score: float
+    logits: npt.NDArray[np.float32]
+
+
+@torch.inference_mode()
+def validate(net: TabularMlp, rows: Rows, *, kind: str, metric: str, limit: Limit) -> Validated | None:
+    """Return score and outputs of `net` over all `rows`; None if `limit` was reached before the last batch.
+
+    The score is NaN where the metric is not defined, as AUC on one class. The network is left in training mode.
     """
     net.eval()
     parts = []
@@ -88,7 +98,8 @@ def validate(net: TabularMlp, rows: Rows, *, kind: str, metric: str, limit: Limi
     net.train()
     logits = torch.cat(parts).cpu().numpy()
     if not np.isfinite(logits).all():
-        return float("nan")
+        return Validated(float("nan"), logits)
     weight = None if rows.weight is None else rows.weight.cpu().numpy()
     scale = net.inputs.target_std
-    return ranking_score(metric, rows.y.cpu().numpy(), predictions(kind, logits), weight, scale=scale)
+    score = ranking_score(metric, rows.y.cpu().numpy(), predictions(kind, logits), weight, scale=scale)
+    return Validated(score, logits)
