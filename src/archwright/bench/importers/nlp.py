@@ -1,0 +1,121 @@
+"""NAS-Bench-NLP: recurrent cells on Penn Treebank and WikiText-2, losses after every epoch."""
+
+# E epochs
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importing import Imported
+from archwright.bench.outcome import Outcome, Provenance
+from archwright.core.catalog import find
+from archwright.core.errors import ArchError
+from archwright.spaces.base import Space
+
+__all__ = ["read"]
+
+_WHAT = "a logs.zip of NAS-Bench-NLP, or a folder of its logs (one JSON file per training)"
+_SPLITS = {"valid": "val_losses", "test": "test_losses", "train": "train_losses"}
+
+_SOURCE = "https://github.com/fmsnew/nas-bench-nlp-release, train_logs_*/logs.zip"
+_CITATION = "Klyuchnikov et al., NAS-Bench-NLP, IEEE Access 2022, arXiv:2006.07116"
+_NOTE = (
+    "values are mean negative log-likelihoods in nats per token, lower is better, perplexity = exp(value); epoch E is"
+    " after E epochs; seconds are training without evaluation; a training that ended with NaN has no values from there"
+    " on; several logs of one recipe are its seeds"
+)
+
+
+def read(path: Path) -> Imported:
+    """Read one `logs.zip`, or all logs below a folder, zipped or not.
+
+    An outcome per data set (`ptb`, `wikitext-2`); the trainings of one recipe are its seeds. Recipes that the space
+    does not hold, because they have more nodes, are left out and counted in the note.
+
+    Raises:
+        BenchError: if there are no such logs, or one is damaged.
+    """
+    space: Space = find("space", "nlp")()
+    rows = Rows()
+    outcomes: dict[str, Curves] = {}
+    left_out = 0
+    with reading(path, _WHAT), closing(_logs(path)) as logs:
+        for log in logs:
+            try:
+                arch = space.parse(_recipe(log))
+            except ArchError:
+                left_out += 1
+                continue
+            dataset = PurePosixPath(str(log["data"])).name
+            _add(outcomes.setdefault(dataset, Curves()), rows.row(arch.genes), log)
+    if not outcomes:
+        raise refusal(path, _WHAT, "it holds no log" + (f" of a recipe in space {space.name!r}" if left_out else ""))
+    note = _NOTE + (f"; {left_out} logs of recipes outside space {space.name!r} are left out" if left_out else "")
+    measures: dict[str, npt.ArrayLike] = {}
+    for name, curves in outcomes.items():
+        measures |= {f"{key}@{name}": column for key, column in curves.numbers(len(rows)).items()}
+    return Imported(
+        name="nlp",
+        space=space,
+        archs=rows.genes(),
+        outcomes=[_outcome(name, curves, len(rows)) for name, curves in outcomes.items()],
+        measures=measures,
+        provenance=Provenance(_SOURCE, "Apache-2.0", version="2020", citation=_CITATION, note=note),
+    )
+
+
+def _outcome(name: str, curves: Curves, n_rows: int) -> Outcome:
+    epochs = tuple(range(1, curves.n_epochs() + 1))
+    arrays = {"valid": None} | curves.arrays(n_rows)
+    return Outcome(name, "log_loss", "nats", epochs, higher_is_better=False, **arrays)
+
+
+def _add(curves: Curves, row: int, log: Mapping[str, Any]) -> None:
+    splits = {split: np.array(log[field], dtype=np.float64) for split, field in _SPLITS.items()}
+    seconds = np.cumsum(np.array(log["wall_times"], dtype=np.float64))
+    lengths = {len(curve) for curve in (*splits.values(), seconds)}
+    if len(lengths) != 1:
+        raise ValueError(f"the curves of recipe {log['recepie_id']} have lengths {sorted(lengths)}")
+    finite = {split: np.where(np.isfinite(curve), curve, np.nan) for split, curve in splits.items()}
+    curves.add(row, **finite, seconds=seconds)
+    curves.note(row, params=log["num_params"])
+
+
+def _recipe(log: Mapping[str, Any]) -> str:
+    """Return the recipe as the text of a JSON object, which is how official logs hold it."""
+    recipe = log["recepie"]
+    return recipe if isinstance(recipe, str) else json.dumps(recipe)
+
+
+def _logs(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield every log, in the order of the names of files."""
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.suffix in (".json", ".zip") and each.is_file())
+        for file in files:
+            yield from _logs(file)
+    elif path.suffix == ".json":
+        log = json.loads(path.read_bytes())
+        if _is_log(log):
+            yield log
+    else:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(archive.namelist()):
+                # What a Mac adds to an archive is no log.
+                if name.endswith(".json") and not name.startswith("__MACOSX"):
+                    log = json.loads(archive.read(name))
+                    if _is_log(log):
+                        yield log
+
+
+def _is_log(content: Any) -> bool:
+    """Return whether a JSON file is the log of a training: the repository holds lists of recipes, too."""
+    return isinstance(content, Mapping) and "recepie" in content
