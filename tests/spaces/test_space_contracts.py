@@ -4,7 +4,14 @@ from archwright.core.arch import Arch
 from archwright.core.catalog import names
 from archwright.core.graph import Graph
 from archwright.spaces.base import Space
+from archwright.spaces.four_nodes import FourNodeSpace
+from archwright.spaces.nats_sss import NatsSizes
+from archwright.spaces.nb201 import NasBench201
+from archwright.spaces.nb_macro import NasBenchMacro
+from archwright.spaces.spikenas import SpikeNas
 from archwright.spaces.tabular_mlp import TabularMlp, criteo, diabetes, frappe
+from archwright.spaces.transnas_macro import TransNasMacro
+from archwright.spaces.transnas_micro import TransNasMicro
 from archwright.testing import SpaceContract, covered
 
 
@@ -42,6 +49,58 @@ class TestCriteo(SpaceContract):
 
     def make(self) -> Space:
         return criteo()
+
+
+class FourNodeContract(SpaceContract):
+    """Graphs keep `none` and `skip` as nodes, for encoders; canonical forms resolve them."""
+
+    def test_canonical_keeps_the_graphs(self) -> None:
+        space = self.make()
+        assert isinstance(space, FourNodeSpace)
+        for arch in self.some():
+            assert space.unique_text(space.canonical(arch)) == space.unique_text(arch)
+
+
+class TestNasBench201(FourNodeContract):
+    name = "nb201"
+
+    def make(self) -> Space:
+        return NasBench201()
+
+
+class TestTransNasMicro(FourNodeContract):
+    name = "transnas_micro"
+
+    def make(self) -> Space:
+        return TransNasMicro()
+
+
+class TestTransNasMacro(SpaceContract):
+    name = "transnas_macro"
+
+    def make(self) -> Space:
+        return TransNasMacro()
+
+
+class TestNatsSizes(SpaceContract):
+    name = "nats_sss"
+
+    def make(self) -> Space:
+        return NatsSizes()
+
+
+class TestNasBenchMacro(SpaceContract):
+    name = "nb_macro"
+
+    def make(self) -> Space:
+        return NasBenchMacro()
+
+
+class TestSpikeNas(FourNodeContract):
+    name = "spikenas"
+
+    def make(self) -> Space:
+        return SpikeNas()
 
 
 class Ruled(Space):

@@ -19,6 +19,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "frappe": "archwright.spaces.tabular_mlp:frappe",
         "diabetes": "archwright.spaces.tabular_mlp:diabetes",
         "criteo": "archwright.spaces.tabular_mlp:criteo",
+        "spikenas": "archwright.spaces.spikenas:SpikeNas",
+        "nb201": "archwright.spaces.nb201:NasBench201",
+        "nats_sss": "archwright.spaces.nats_sss:NatsSizes",
+        "transnas_micro": "archwright.spaces.transnas_micro:TransNasMicro",
+        "transnas_macro": "archwright.spaces.transnas_macro:TransNasMacro",
+        "nb_macro": "archwright.spaces.nb_macro:NasBenchMacro",
     },
     "searcher": {
         "random": "archwright.search.random:RandomSearch",
