@@ -11,7 +11,6 @@ import pandas as pd
 from archwright.bench.table import Outcome, Provenance, write_bench
 from archwright.core.arch import Arch
 from archwright.core.catalog import find
-from archwright.spaces.four_nodes import FourNodeSpace
 
 #: Data set, column prefix, and the name that its outcomes and measures have.
 _NB201_SETS = (("cifar10", "c10"), ("cifar100", "c100"), ("imagenet16-120", "in16"))
@@ -114,7 +113,7 @@ def spikenas(data: Path, folder: Path) -> Path:
     test = np.full((n, 1, 100), np.nan, dtype=np.float32)
     test[:, 0, -1] = table["test_acc"]
     epoch_s = (table["elapsed_s"] / table["n_epochs"]).to_numpy()
-    space = FourNodeSpace("spikenas", ("none", "skip_connect", "lif_0.5", "lif_1.0", "lif_1.5"))
+    space = find("space", "spikenas")()
     outcome = Outcome(
         "cifar10",
         "accuracy",
@@ -129,7 +128,7 @@ def spikenas(data: Path, folder: Path) -> Path:
         folder,
         name="spikenas",
         space=space,
-        archs=table[["e01", "e02", "e12", "e03", "e13", "e23"]].to_numpy(),
+        archs=[space.of_number(int(number)) for number in table.index],
         outcomes=[outcome],
         measures={"params": table["params"], "firing_rate": table["mean_firing_rate"]},
         provenance=Provenance("https://github.com/tju-sun-lab/SpikeNAS-Bench", "none stated"),

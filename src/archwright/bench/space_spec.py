@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from archwright.core.catalog import find, names
-from archwright.core.errors import BenchError, NasError
+from archwright.core.errors import BenchError, NasError, SpaceError
 from archwright.spaces.base import Space
-from archwright.spaces.tabular_mlp import TabularMlp
+from archwright.spaces.tabular_mlp import TabularMlp, frappe
 
-__all__ = ["space_from_spec", "space_spec"]
+__all__ = ["named_space", "space_from_spec", "space_spec"]
+
+
+def named_space(name: str | Path | Space, *, layers: int | None = None, widths: Sequence[int] | None = None) -> Space:
+    """Return a space as a user names it: by the catalogue's name, or by a YAML file.
+
+    Args:
+        name: Name or file; a space is returned as it is.
+        layers: Hidden layers of `tabular_mlp`; 4 by default.
+        widths: Widths of `tabular_mlp`; by default those of ATLAS's space for Frappe.
+
+    Raises:
+        UnknownNameError: if there is no such space; the message offers the nearest one.
+        SpaceError: if the file is no space, or layers and widths are given for a space that has its own.
+    """
+    if isinstance(name, Space):
+        return name
+    if name == "tabular_mlp":
+        return TabularMlp(frappe().widths if widths is None else widths, layers=4 if layers is None else layers)
+    if layers is not None or widths is not None:
+        raise SpaceError(f"layers and widths belong to the space 'tabular_mlp', but the space is {str(name)!r}")
+    if Path(name).suffix.lower() in (".yaml", ".yml"):
+        from archwright.spaces.yaml_space import load_space
+
+        return load_space(name)
+    space: Space = find("space", str(name))()
+    return space
 
 
 def space_spec(space: Space) -> dict[str, Any]:
@@ -28,7 +55,7 @@ def space_spec(space: Space) -> dict[str, Any]:
     from archwright.spaces.compose import Composed
     from archwright.spaces.four_nodes import FourNodeSpace
 
-    if isinstance(space, FourNodeSpace):
+    if type(space) is FourNodeSpace:  # a subclass has a text of its own
         named = {"none": space.operations[space.none], "skip": space.operations[space.skip]}
         return {"kind": "four_nodes", "name": space.name, "operations": list(space.operations), **named}
     if isinstance(space, Composed):
