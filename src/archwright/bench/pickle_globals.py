@@ -73,7 +73,7 @@ def _fill(array: npt.NDArray[Any], _version: object, shape: Any, dtype: Any, by_
     if not isinstance(dtype, DType) or not isinstance(data, bytes):
         raise UnsafeFileError("arrays in a file must hold numbers or texts, but one holds objects")
     _require_size(shape, dtype.dtype, len(data))
-    array.__setstate__((1, shape, dtype.dtype, np.bool(bool(by_column)), data))
+    array.__setstate__((1, shape, dtype.dtype, bool(by_column), data))  # type: ignore[arg-type]
 
 
 def _require_size(shape: Any, dtype: np.dtype[Any], n_bytes: int) -> None:
