@@ -3,11 +3,21 @@
 from archwright.core.arch import Arch
 from archwright.core.catalog import names
 from archwright.core.graph import Graph
+from archwright.spaces.asr import NasBenchAsr
 from archwright.spaces.base import Space
+from archwright.spaces.darts import Darts
+from archwright.spaces.enas_dvae import EnasDvae
+from archwright.spaces.fbnet import FbNet
 from archwright.spaces.four_nodes import FourNodeSpace
+from archwright.spaces.mr import NasBenchMr
 from archwright.spaces.nats_sss import NatsSizes
+from archwright.spaces.nb1shot1 import nb1shot1_1, nb1shot1_2, nb1shot1_3
+from archwright.spaces.nb101 import NasBench101
 from archwright.spaces.nb201 import NasBench201
+from archwright.spaces.nb_graph import NasBenchGraph, proteins
 from archwright.spaces.nb_macro import NasBenchMacro
+from archwright.spaces.nds_enas import NdsEnas
+from archwright.spaces.nlp import NasBenchNlp
 from archwright.spaces.spikenas import SpikeNas
 from archwright.spaces.tabular_mlp import TabularMlp, criteo, diabetes, frappe
 from archwright.spaces.transnas_macro import TransNasMacro
@@ -61,6 +71,34 @@ class FourNodeContract(SpaceContract):
             assert space.unique_text(space.canonical(arch)) == space.unique_text(arch)
 
 
+class TestNasBench101(SpaceContract):
+    name = "nb101"
+
+    def make(self) -> Space:
+        return NasBench101()
+
+
+class TestNasBench1Shot1Subset1(SpaceContract):
+    name = "nb1shot1_1"
+
+    def make(self) -> Space:
+        return nb1shot1_1()
+
+
+class TestNasBench1Shot1Subset2(SpaceContract):
+    name = "nb1shot1_2"
+
+    def make(self) -> Space:
+        return nb1shot1_2()
+
+
+class TestNasBench1Shot1Subset3(SpaceContract):
+    name = "nb1shot1_3"
+
+    def make(self) -> Space:
+        return nb1shot1_3()
+
+
 class TestNasBench201(FourNodeContract):
     name = "nb201"
 
@@ -101,6 +139,69 @@ class TestSpikeNas(FourNodeContract):
 
     def make(self) -> Space:
         return SpikeNas()
+
+
+class TestDarts(SpaceContract):
+    name = "darts"
+
+    def make(self) -> Space:
+        return Darts()
+
+
+class TestNdsEnas(SpaceContract):
+    name = "nds_enas"
+
+    def make(self) -> Space:
+        return NdsEnas()
+
+
+class TestEnasDvae(SpaceContract):
+    name = "enas_dvae"
+
+    def make(self) -> Space:
+        return EnasDvae()
+
+
+class TestNlp(SpaceContract):
+    name = "nlp"
+
+    def make(self) -> Space:
+        return NasBenchNlp()
+
+
+class TestAsr(SpaceContract):
+    name = "asr"
+
+    def make(self) -> Space:
+        return NasBenchAsr()
+
+
+class TestFbNet(SpaceContract):
+    name = "fbnet"
+
+    def make(self) -> Space:
+        return FbNet()
+
+
+class TestGraph(SpaceContract):
+    name = "graph"
+
+    def make(self) -> Space:
+        return NasBenchGraph()
+
+
+class TestGraphProteins(SpaceContract):
+    name = "graph_proteins"
+
+    def make(self) -> Space:
+        return proteins()
+
+
+class TestMr(SpaceContract):
+    name = "mr"
+
+    def make(self) -> Space:
+        return NasBenchMr()
 
 
 class Ruled(Space):
