@@ -78,12 +78,12 @@ def transnas_micro(data: Path, folder: Path) -> Path:
     )
 
 
-def nb101(data: Path, folder: Path) -> Path:
-    """20,001 cells of NAS-Bench-101: validation accuracy (fraction) at 4, 12, 36 and 108 epochs, separate trainings.
+def nb101(data: Path, folder: Path, *, rows: int = 20_001) -> Path:
+    """The first of 20,001 cells of NAS-Bench-101: validation accuracy (fraction) at 4, 12, 36 and 108 epochs, separate trainings.
 
     Seconds are recorded for 108 epochs; those of shorter trainings are that share of them.
     """
-    table = pd.read_parquet(data / "nb101" / "nb101_20k.parquet")
+    table = pd.read_parquet(data / "nb101" / "nb101_20k.parquet").head(rows)
     epochs = (4, 12, 36, 108)
     valid = table[[f"valid_e{epoch}" for epoch in epochs]].to_numpy()[:, None, :]
     seconds = table["train_time_e108_s"].to_numpy()[:, None, None] * np.array(epochs) / 108

@@ -27,8 +27,9 @@ class Restricted(Space):
 
     Two of them are neighbours if they differ in at most `radius` decisions. The radius is 1 where that gives nearly
     every architecture (99 of 100) a neighbour, and else the smallest number that does: a sample of a large space has
-    next to no pairs that differ in one decision only, and a search that cannot move is no search. Each architecture
-    compares itself with all others once (about 0.3 ms for 20,000 of 26 genes).
+    next to no pairs that differ in one decision only, and a search that cannot move is no search. Of 20,001 cells of
+    NAS-Bench-101 the radius is 3, and gives 30 neighbours in the mean. An architecture is compared with all others
+    when its neighbours are first asked for: 0.7 ms there.
 
     Args:
         space: The whole space; it says everything that this one does not.

@@ -246,6 +246,8 @@ def _archs(
         raise BenchError(f"{path} has no column {arch!r} (arch), nor {missing[0]!r} (a gene of {space.name!r})")
     elif len(columns) != len(space.arities):
         raise BenchError(f"{path}: space {space.name!r} has {len(space.arities)} genes, but {columns} were named")
+    if frame[columns].isna().any(axis=None):
+        raise BenchError(f"{path}: line {_line(frame[columns].isna().any(axis=1))} has no architecture")
     keys = frame[columns[0]].astype(str) if columns == [arch] else _joined(frame[columns], space)
     codes, texts = pd.factorize(keys)
     archs = []
