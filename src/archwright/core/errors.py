@@ -14,6 +14,7 @@ __all__ = [
     "NasError",
     "ProxyError",
     "RunError",
+    "SearchError",
     "SpaceError",
     "StoreError",
     "UnknownNameError",
@@ -45,6 +46,10 @@ class ArchError(NasError, ValueError):
 
 class SpaceError(NasError, ValueError):
     """A search space that cannot be built from what was given."""
+
+
+class SearchError(NasError, ValueError):
+    """A searcher whose settings contradict each other, or that has nothing it could propose."""
 
 
 class BudgetError(NasError, ValueError):
