@@ -212,7 +212,7 @@ class Op(Part):
             scalars = scalars_of(given)
             if scalars is None or key in ("op", "name"):
                 raise SpaceError(
-                    f"a setting of operation {self.name!r} must be called other than 'op' and 'name' and be a number, a text, "
+                    f"a setting of operation {self.name!r} must not be called 'op' or 'name' and be a number, a text, "
                     f"a range, or a choice of these without names, but {key!r} is {given!r}"
                 )
             choices[key] = scalars
