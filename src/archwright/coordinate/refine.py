@@ -227,7 +227,7 @@ class Refinement:
         return min(left_s, max(FIRST_SHARE * left_s, self._cap * middle_s))
 
     def _ranked(self, n: int, limit_s: float) -> list[Arch]:
-        """Return about `n` untried candidates: the best scores at each level of cost, the levels in turn.
+        """Return about `n` untried candidates: the filter's at each level of cost, the levels in turn.
 
         A filter for which each score costs something, as in the paper, is asked for one level only.
         """
