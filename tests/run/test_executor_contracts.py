@@ -1,5 +1,9 @@
 """Every executor of the catalogue keeps the laws of an executor."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from archwright.core.catalog import names
 from archwright.core.protocols import Evaluator, Executor
 from archwright.run.inline import InlineExecutor
@@ -34,6 +38,26 @@ class TestPool(ExecutorContract):
         pool = PoolExecutor(1)
         pool.use(evaluator)
         return pool
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+class TestRay(ExecutorContract):
+    """On a cluster of one node that all these tests share."""
+
+    name = "ray"
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def cluster(cls) -> Iterator[None]:
+        ray = pytest.importorskip("ray", reason="needs Ray: the extra `ray`")
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=40)
+        yield
+        ray.shutdown()
+
+    def make(self, evaluator: Evaluator) -> Executor:
+        from archwright.run.ray import RayExecutor
+
+        return RayExecutor(evaluator)
 
 
 def test_every_executor_has_a_contract() -> None:

@@ -43,6 +43,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "random": "archwright.search.random:RandomSearch",
         "evolution": "archwright.search.evolution:Evolution",
         "halving": "archwright.search.halving:Halving",
+        "local": "archwright.search.local:LocalSearch",
+        "reinforce": "archwright.search.reinforce:Reinforce",
+        "hyperband": "archwright.search.hyperband:Hyperband",
+        "bohb": "archwright.search.bohb:Bohb",
+        "nsga2": "archwright.search.nsga2:Nsga2",
+        "constrained": "archwright.search.constrained:Constrained",
     },
     "executor": {
         "inline": "archwright.run.inline:InlineExecutor",
