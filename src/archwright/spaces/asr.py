@@ -19,7 +19,7 @@ _LENGTHS = (2, 3, 4)
 
 
 class NasBenchAsr(Space):
-    """Cells of three nodes: 13,824 points, 8,242 different networks (`unique`).
+    """Cells of three nodes: 13,824 points, 8,242 different networks (`count`).
 
     Node n (1..3) applies its operation to what enters it, and hands the result, plus the values of those of the
     places 0..n-1 that its links name, to the next node; place 0 is the input, and what follows node 3 is the output.
@@ -54,7 +54,7 @@ class NasBenchAsr(Space):
         """Return the first architecture of the grid that is the same network. The first call takes about 1 s."""
         return self.at(self._first[self._class[self.index(self.require(arch))]])
 
-    def unique(self) -> int:
+    def count(self) -> int:
         """Return the number of different networks, 8,242, found by going through the grid."""
         return len(self._first)
 

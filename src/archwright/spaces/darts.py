@@ -10,15 +10,16 @@ __all__ = ["Darts"]
 class Darts(TwoCells):
     """A normal and a reduction cell of four nodes; each node reads two different nodes before it.
 
-    About 1.1e18 different pairs of cells (`unique`); the grid of genes also holds both orders of each node's inputs
-    and equal inputs, which are ruled out. Operations are in the order of NASLib's compact form.
+    (1 * 3 * 6 * 10)^2 * 7^16 = 1.1e18 different pairs of cells (`count`). Among genes each node may have its two
+    inputs in both orders; points of the grid where they are equal are ruled out. Operations are in the order of
+    NASLib's compact form.
 
     Source: arXiv:1806.09055 (DARTS), sec. 2.1; arXiv:2008.09777 (NAS-Bench-301), sec. 3.
     Differs: DARTS searches with an eighth operation, `none`, that its cells never keep; it is not in this space.
 
     Example:
         >>> space = Darts()
-        >>> space.unique()
+        >>> space.count()
         1076746950455072400
     """
 

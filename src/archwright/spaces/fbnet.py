@@ -29,7 +29,7 @@ class FbNet(Space):
 
     Example:
         >>> space = FbNet()
-        >>> space.size(), space.unique() < space.size()
+        >>> space.size(), space.count() < space.size()
         (984770902183611232881, True)
     """
 
@@ -71,7 +71,7 @@ class FbNet(Space):
         ops = (len(self.operations), *kept, len(self.operations) + 1)
         return (Graph(ops, frozenset((n, n + 1) for n in range(len(ops) - 1))),)
 
-    def unique(self) -> int:
+    def count(self) -> int:
         """Return the number of different networks, exactly."""
         blocks, total = len(self.operations) - 1, 1
         for length in _STAGES:

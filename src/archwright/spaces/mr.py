@@ -39,8 +39,9 @@ class NasBenchMr(Space):
 
     Source: Ding et al., ICLR 2022 (arXiv:2103.13253), and its public code for the order of the 27 numbers, for the
     limits of the search, and for the connections between branches.
-    Differs: 2^80 = 1.2e24 points, where the tutorial (arXiv:2301.08727) gives 10^23. Of the published architectures
-    most were drawn from coarser steps; the ranges here hold all of them, and are the limits of the authors' search.
+    Differs: 2^80 = 1.2e24 points, where the tutorial "Neural Architecture Search: Foundations and Trends" lists 10^23
+    without a derivation. The ranges here are the limits to which the authors' search clips its numbers; many
+    published architectures were drawn with coarser steps.
 
     Example:
         >>> space = NasBenchMr()

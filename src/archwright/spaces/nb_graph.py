@@ -39,7 +39,7 @@ class NasBenchGraph(Space):
     """Four computing nodes, each reading one earlier node; nodes that nothing reads feed the output.
 
     Genes: the tree (one of nine), then the operation of each node. Of 9 * 9^4 points those with four skips are no
-    network, and 26,206 of the others are different networks (`unique`): a skip that other nodes read, that is the
+    network, and 26,206 of the others are different networks (`count`): a skip that other nodes read, that is the
     only one to read its input, or that leads from the raw input to the output, does nothing and counts as a skip
     in front of the whole network; and twin branches may be exchanged.
 
@@ -98,15 +98,11 @@ class NasBenchGraph(Space):
         return Arch(self.name, _least(*_settled(_LINKS[tree], tuple(ops), self._skip)))
 
     def count(self) -> int:
-        """Return the number of valid architectures, exactly."""
-        return self.size() - len(_LINKS)
-
-    def unique(self) -> int:
         """Return the number of different networks, 26,206 in the benchmark. The first call takes about 1 s."""
-        return self._unique
+        return self._count
 
     @cached_property
-    def _unique(self) -> int:
+    def _count(self) -> int:
         return sum(self.canonical(arch) == arch for arch in self.enumerate())
 
     def number(self, arch: Arch) -> int:

@@ -11,10 +11,11 @@ class NdsEnas(TwoCells):
     """A normal and a reduction cell of five nodes; each reads two nodes before it, which may be the same one.
 
     The output of a cell concatenates the nodes that no other node reads. A cell has (10 * 15 * 20 * 25 * 30)^2 =
-    5.06e12 settings, and every point of the grid is valid.
+    5.06e12 settings, all of them valid, or 2.1e11 (`count` has both cells) if the order of a node's two inputs does
+    not count.
 
     Source: arXiv:1802.03268 (ENAS), sec. 2.4; arXiv:1905.13214 (NDS), table of design spaces: 5,063 billion cells;
-    arXiv:2205.11960 (TA-GATES), appendix A.1, on the output.
+    Ning et al., TA-GATES, NeurIPS 2022, appendix A.1, on the output.
     Differs: depth and width, which NDS varies together with the cells, are not part of the architecture.
     """
 

@@ -96,11 +96,7 @@ class TwoCells(Space):
             yield Arch(self.name, tuple(itertools.chain(*chosen)))
 
     def count(self) -> int:
-        """Return the number of valid architectures, exactly."""
-        return math.prod(len(choices) for choices in self._settings)
-
-    def unique(self) -> int:
-        """Return the number of canonical architectures, exactly."""
+        """Return the number of different pairs of cells, exactly: of canonical architectures."""
         return math.prod(sum(q <= (*q[2:], *q[:2]) for q in choices) for choices in self._settings)
 
     @cached_property
@@ -129,7 +125,7 @@ class TwoCells(Space):
     def sum_graphs(self, arch: Arch) -> tuple[Graph, ...]:
         """Return the normal and the reduction cell with a `sum` node behind the two operations of each node.
 
-        Source: arXiv:2102.05389 (CATE), where the cells of DARTS so have 15 nodes.
+        Source: Yan et al., CATE, ICML 2021, appendix, where the cells of DARTS so have 15 nodes.
         """
         return tuple(self._graph(cell, sums=True) for cell in self.nodes(self.require(arch)))
 
@@ -152,7 +148,7 @@ class TwoCells(Space):
         """Return the normal and the reduction cell, an operation on each edge; the last node is the output.
 
         The edges into the output, a concatenation, carry `skip_connect`.
-        Source: arXiv:2205.11960 (TA-GATES), appendix A.1.
+        Source: Ning et al., TA-GATES, NeurIPS 2022, appendix A.1.
         """
         skip, last = self.operations.index("skip_connect"), _INPUTS + self.n_nodes
         found = []
