@@ -124,7 +124,7 @@ def test_random_reaches_both_inputs_of_the_first_node_equally() -> None:
 
 
 def test_cells_have_11_nodes_with_inputs_first_and_the_output_last() -> None:
-    # Source: arXiv:2006.06936 (arch2vec) and its public code: eleven nodes for each cell.
+    # Source: arXiv:2006.06936 (arch2vec): eleven nodes for each cell.
     for graph in SPACE.graphs(SPACE.parse(DARTS_V2)):
         names = [SPACE.op_names[op] for op in graph.ops]
         assert len(names) == 11
