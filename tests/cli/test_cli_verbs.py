@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-VERBS = ("fit", "resume", "predict", "export", "report", "show")
+VERBS = ("fit", "resume", "predict", "export", "report", "show", "search")
 
 #: The options of each verb. A new one is added here on purpose, never by accident.
 OPTIONS = {
@@ -17,7 +17,8 @@ OPTIONS = {
     "predict": "--help --json --out",
     "export": "--data --format --help --json --out",
     "report": "--help --json",
-    "show": "--help --json --top",
+    "search": "--address --budget --evaluate --executor --help --json --searcher --seed --study --workers",
+    "show": "--arch --draw --help --json --top",
 }
 
 

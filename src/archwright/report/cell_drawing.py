@@ -18,7 +18,7 @@ from archwright.report.svg import draw, element, label, standalone, tip
 from archwright.spaces.base import Space
 from archwright.spaces.edges import EdgeCell
 
-__all__ = ["Box", "Diagram", "Drawing", "diagrams", "drawing", "save_drawing"]
+__all__ = ["SUMS", "Box", "Diagram", "Drawing", "diagrams", "drawing", "save_drawing"]
 
 #: Graphs with more boxes are no longer readable as a picture.
 _MOST_BOXES = 400
@@ -31,7 +31,8 @@ _LONGEST = 28
 _WIDEST = 1150.0
 _COLOURS = 8
 
-_SUMS = {"join": "+", "sum": "+", "add": "+"}
+#: Nodes that only bring values together, and the sign they are drawn with.
+SUMS = {"join": "+", "sum": "+", "add": "+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,6 @@ def diagrams(space: Space, arch: Arch) -> tuple[Diagram, ...]:
 
     Raises:
         ArchError: if `arch` is not in the space.
-        ExportError: if a cell has too many nodes to be drawn.
     """
     space.require(arch)
     cells = getattr(space, "cells", None)
@@ -91,7 +91,7 @@ def diagrams(space: Space, arch: Arch) -> tuple[Diagram, ...]:
         names = tuple(f"cell {k + 1}" for k in range(len(found))) if len(found) > 1 else ("",)
     colours = _colours(space.op_names)
     return tuple(
-        _of_edges(cell, name, space.op_names, colours)
+        _of_edges(cell, name, space.op_names, colours, plain_output=bool(getattr(space, "concatenates", False)))
         if isinstance(cell, EdgeCell)
         else _of_graph(cell, name, space.op_names, colours)
         for cell, name in zip(found, names, strict=True)
@@ -99,39 +99,47 @@ def diagrams(space: Space, arch: Arch) -> tuple[Diagram, ...]:
 
 
 def _of_graph(graph: Graph, title: str, op_names: Sequence[str], colours: Mapping[str, int]) -> Diagram:
-    boxes = tuple(_box(op_names[op], colours) for op in graph.ops)
-    return _checked(Diagram(title, boxes, tuple(sorted(graph.edges, key=lambda edge: (edge[1], edge[0])))))
+    edges = tuple(sorted(graph.edges, key=lambda edge: (edge[1], edge[0])))
+    inner = {i for i, _ in edges} & {j for _, j in edges}
+    boxes = tuple(
+        _box(op_names[op], colours) if node in inner else Box(op_names[op], "end") for node, op in enumerate(graph.ops)
+    )
+    return Diagram(title, boxes, edges)
 
 
-def _of_edges(cell: EdgeCell, title: str, op_names: Sequence[str], colours: Mapping[str, int]) -> Diagram:
-    """Return the nodes of the cell as numbers, and between them a box for each operation that lets something pass."""
+def _of_edges(
+    cell: EdgeCell, title: str, op_names: Sequence[str], colours: Mapping[str, int], *, plain_output: bool
+) -> Diagram:
+    """Return the nodes of the cell as numbers, and between them a box for each operation that lets something pass.
+
+    With `plain_output` the edges into the last node are lines without operations.
+    """
     boxes: list[Box] = []
     edges: list[tuple[int, int]] = []
     place: dict[int, int] = {}
     for node in range(cell.n_nodes):
+        plain = plain_output and node == cell.n_nodes - 1
         entering = []
-        for source, target, op in cell.edges:
-            if target == node and op_names[op] != "none":
-                edges.append((place[source], len(boxes)))
-                entering.append(len(boxes))
-                boxes.append(_box(op_names[op], colours))
+        for source, _, op in (edge for edge in cell.edges if edge[1] == node and op_names[edge[2]] != "none"):
+            if plain:
+                entering.append(place[source])
+                continue
+            edges.append((place[source], len(boxes)))
+            entering.append(len(boxes))
+            boxes.append(_box(op_names[op], colours))
         place[node] = len(boxes)
         edges += [(each, place[node]) for each in entering]
-        boxes.append(Box(str(node), "node"))
-    return _checked(Diagram(title, tuple(boxes), tuple(edges)))
+        boxes.append(Box("output", "end") if plain else Box(str(node), "node"))
+    return Diagram(title, tuple(boxes), tuple(edges))
 
 
 def _box(name: str, colours: Mapping[str, int]) -> Box:
-    if name in _SUMS:
-        return Box(_SUMS[name], "sum")
-    if name not in colours:
-        return Box(name, "end")
-    return Box(name, "op", colours[name])
+    return Box(SUMS[name], "sum") if name in SUMS else Box(name, "op", colours[name])
 
 
 def _colours(op_names: Sequence[str]) -> dict[str, int]:
     """Return a colour for each operation; where there are more than colours, for each first part of a name."""
-    ops = [name for name in op_names if not re.match(r"(input|output)\b", name) and name not in _SUMS]
+    ops = [name for name in op_names if not re.match(r"(input|output)(?![a-z])", name) and name not in SUMS]
     if len(ops) <= _COLOURS:
         return {name: k for k, name in enumerate(ops)}
     family = {name: re.split(r"[\d(=]|[-_](?=\d)", name)[0] for name in ops}
@@ -139,17 +147,17 @@ def _colours(op_names: Sequence[str]) -> dict[str, int]:
     return {name: order.index(family[name]) % _COLOURS for name in ops}
 
 
-def _checked(diagram: Diagram) -> Diagram:
+def drawing(diagram: Diagram) -> Drawing:
+    """Return the diagram with its places: from left to right, or downwards where that would be too wide.
+
+    Raises:
+        ExportError: if it has too many boxes to be read as a picture.
+    """
     if len(diagram.boxes) > _MOST_BOXES:
         raise ExportError(
             f"a drawing must have at most {_MOST_BOXES} boxes, but this architecture has {len(diagram.boxes)}: "
             "draw a smaller one with --arch"
         )
-    return diagram
-
-
-def drawing(diagram: Diagram) -> Drawing:
-    """Return the diagram with its places: from left to right, or downwards where that would be too wide."""
     across = lay_out([box.size for box in diagram.boxes], diagram.edges)
     if across.length <= _WIDEST:
         return _placed(diagram, across, downwards=False)

@@ -75,7 +75,7 @@ def _paint_way(axes: Any, way: Sequence[Point], *, downwards: bool) -> None:
 
 
 def _paint_box(axes: Any, box: Box, x: float, y: float) -> None:
-    from matplotlib.patches import FancyBboxPatch
+    from matplotlib.patches import Circle, FancyBboxPatch
 
     width, height = box.size
     fill, edge = {
@@ -84,10 +84,12 @@ def _paint_box(axes: Any, box: Box, x: float, y: float) -> None:
         "sum": ("#ffffff", _PALETTE["faint"]),
         "op": (_mixed(_PALETTE[f"c{box.colour}"], 0.22), _PALETTE[f"c{box.colour}"]),
     }[box.look]
-    radius = 6.0 if box.look == "op" else height / 2 - 0.01
-    style = f"round,pad=0,rounding_size={radius}"
-    corner = (x - width / 2, y - height / 2)
-    axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=fill, edgecolor=edge, linewidth=0.9))
+    shape: Any = Circle((x, y), height / 2)
+    if box.look in ("op", "end"):
+        style = f"round,pad=0,rounding_size={6.0 if box.look == 'op' else height / 2 - 0.01}"
+        shape = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=style)
+    shape.set(facecolor=fill, edgecolor=edge, linewidth=0.9)
+    axes.add_patch(shape)
     axes.text(
         x,
         y,

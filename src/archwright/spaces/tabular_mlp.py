@@ -25,7 +25,7 @@ class TabularMlp(Space):
     Gene l is the index of layer l's width among the widths in ascending order.
 
     Args:
-        widths: Distinct positive integers, at least one, in any order.
+        widths: Distinct positive integers, at least one, in any order; by default ATLAS's twenty for Frappe.
         layers: Number of hidden layers, at least one.
         name: What architectures of this space call it.
 
@@ -42,7 +42,7 @@ class TabularMlp(Space):
     name: str = ""
     arities: tuple[int, ...] = ()
 
-    def __init__(self, widths: Sequence[int], layers: int, name: str = "tabular_mlp") -> None:
+    def __init__(self, widths: Sequence[int] = _WIDTHS_20, layers: int = 4, name: str = "tabular_mlp") -> None:
         given = tuple(widths)
         if not given or any(isinstance(w, bool) or int(w) != w or w < 1 for w in given):
             raise SpaceError(f"widths must be one or more positive integers, but {given} was given")

@@ -39,6 +39,10 @@ class TwoCells(Space):
     operations: tuple[str, ...]
     n_nodes: int
 
+    #: For drawings: what the cells are called, and that the edges into the output of `cells` are no operations.
+    cell_names = ("normal", "reduction")
+    concatenates = True
+
     @property
     def op_names(self) -> tuple[str, ...]:
         """The operations, then the two inputs, then `sum` (used by `sum_graphs` only) and `output`."""
