@@ -1,0 +1,344 @@
+"""What an experiment is: contestants on benchmarks, many seeds, one budget; and the folder that keeps it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archwright.coordinate.contestant import Contestant
+from archwright.coordinate.trial_file import Trials, read_trials
+from archwright.core.budget import Budget
+from archwright.core.errors import BenchError, NasError, RunError
+from archwright.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from archwright.bench.table import Bench
+
+__all__ = ["Case", "Cell", "Experiment", "ExperimentFolder", "open_cases"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One benchmark's outcome to search on, and the one to report.
+
+    Args:
+        bench: Name of the benchmark.
+        folder: Where it was found.
+        checksum: Of its `bench.json`: another benchmark in that folder is another experiment.
+        outcome: Whose scores the searchers see.
+        searched: Split of `outcome` that gives the scores: `valid`, or `test` where there is no validation.
+        report: Whose values after the full training are reported.
+        split: Of `report`: `test`, or `valid` where there is no test.
+        metric: Of `report`. `unit`: of that metric.
+        higher_is_better: Direction of that metric.
+        best: The best value that any architecture of the benchmark has there.
+        median: The median value.
+        n: Architectures.
+        least_epochs: Epochs of the shortest training of `outcome` on record.
+        full_epochs: Epochs of its full training; the same where there is one fidelity only.
+        has_seconds: Whether trainings have a cost, so that simulated time means something.
+        score_sign: 1 where scores are the metric of `outcome`, -1 where they are its negative.
+        score_metric: Metric of `outcome`. `score_unit`: of that metric.
+    """
+
+    bench: str
+    folder: str
+    checksum: str
+    outcome: str
+    searched: str
+    report: str
+    split: str
+    metric: str
+    unit: str
+    higher_is_better: bool
+    best: float
+    median: float
+    n: int
+    least_epochs: int
+    full_epochs: int
+    has_seconds: bool
+    score_sign: int
+    score_metric: str
+    score_unit: str
+
+    @property
+    def name(self) -> str:
+        """Benchmark and outcome; differs between the cases of an experiment."""
+        return f"{self.bench}.{self.outcome}"
+
+    @property
+    def is_same_measure(self) -> bool:
+        """Whether the reported number is the one that the searchers see, so that they may be said to overfit."""
+        return (self.split, self.report) == (self.searched, self.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One contestant on one case, all seeds."""
+
+    case: Case
+    contestant: Contestant
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        # A colon is no part of a file name on every system.
+        return f"{self.case.name}.{str(self.contestant).replace(':', ',')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Every contestant runs on every case with every seed.
+
+    Args:
+        cases: What to search.
+        contestants: Who searches.
+        seeds: Runs of each pair; their seeds are 0, 1, ...
+        budget: Of each run, in simulated seconds.
+        workers: Simulated workers of each run.
+        continued: A training with more epochs goes on from the shorter one and costs only the added epochs; else each
+            begins anew.
+    """
+
+    cases: tuple[Case, ...]
+    contestants: tuple[Contestant, ...]
+    seeds: int
+    budget: Budget
+    workers: int = 1
+    continued: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or self.workers < 1:
+            raise RunError(
+                f"an experiment needs one seed and one worker or more, but {self.seeds} and {self.workers} were given"
+            )
+        for case in self.cases:
+            if self.budget.seconds is not None and not case.has_seconds:
+                raise BenchError(
+                    f"{case.name} has no training times, so seconds cannot limit a run on it; use --trials or --epochs"
+                )
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield every pair of a case and a contestant."""
+        for case in self.cases:
+            for contestant in self.contestants:
+                yield Cell(case, contestant)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as JSON values."""
+        return {
+            "format": FORMAT,
+            "cases": [asdict(case) for case in self.cases],
+            "contestants": [str(contestant) for contestant in self.contestants],
+            "seeds": self.seeds,
+            "budget": asdict(self.budget),
+            "workers": self.workers,
+            "continued": self.continued,
+        }
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Experiment:
+        """Return what `to_json` made."""
+        return cls(
+            tuple(Case(**case) for case in said["cases"]),
+            tuple(Contestant.parse(text) for text in said["contestants"]),
+            said["seeds"],
+            Budget(**said["budget"]),
+            said["workers"],
+            said["continued"],
+        )
+
+    def joined(self, wanted: Experiment) -> Experiment:
+        """Return this experiment with the cases, contestants and seeds of `wanted` as well.
+
+        Raises:
+            RunError: if the two cannot be compared: another budget, or other benchmarks under the same names.
+        """
+        if replace(wanted, cases=(), contestants=(), seeds=1) != replace(self, cases=(), contestants=(), seeds=1):
+            raise RunError(
+                f"an experiment has one budget for all, here {_said(self)}, but {_said(wanted)} was given; choose "
+                "another folder with --out"
+            )
+        cases = {case.name: case for case in self.cases}
+        for case in wanted.cases:
+            known = cases.setdefault(case.name, case)
+            if known != replace(case, folder=known.folder):
+                what = "reports another outcome" if known.report != case.report else "is another benchmark now"
+                raise RunError(f"{case.name} {what} than in this experiment; choose another folder with --out")
+        # A benchmark may have moved; its checksum says that it is the same.
+        moved = {case.name: case.folder for case in wanted.cases}
+        both = tuple(replace(case, folder=moved.get(case.name, case.folder)) for case in cases.values())
+        contestants = dict.fromkeys((*self.contestants, *wanted.contestants))
+        return replace(self, cases=both, contestants=tuple(contestants), seeds=max(self.seeds, wanted.seeds))
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentFolder:
+    """The files of an experiment.
+
+    `experiment.json` says what it is, `trials/CELL.parquet` holds finished runs, `parts/` those that were finished
+    since that file was written, and the answers of searchers in runs that are not finished.
+    """
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """What the experiment is."""
+        return self.path / "experiment.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works on the experiment."""
+        return self.path / ".lock"
+
+    @property
+    def parts(self) -> Path:
+        """Folder of finished runs that are not gathered yet."""
+        return self.path / "parts"
+
+    def trials(self, cell: Cell) -> Path:
+        """Return the file of the finished runs of a cell."""
+        return self.path / "trials" / f"{cell.name}.parquet"
+
+    def parts_of(self, cell: Cell) -> list[Path]:
+        """Return the files of finished runs that are not gathered yet."""
+        start = f"{cell.name}@"
+        return sorted(path for path in self.parts.glob("*.parquet") if path.name.startswith(start))
+
+    def part(self, cell: Cell, seeds: Sequence[int]) -> Path:
+        """Return the file for some finished runs."""
+        return self.parts / f"{cell.name}@{seeds[0]}-{seeds[-1]}.parquet"
+
+    def answers(self, cell: Cell, seed: int) -> Path:
+        """Return the file of a searcher's answers in a run that is not finished."""
+        return self.parts / f"{cell.name}@{seed}.answers.npz"
+
+    def read(self, cell: Cell) -> Trials:
+        """Return the finished runs of a cell.
+
+        Raises:
+            RunError: if a file is damaged.
+        """
+        files = [path for path in (self.trials(cell), *self.parts_of(cell)) if path.exists()]
+        return Trials.joined(read_trials(path) for path in files)
+
+    def load(self) -> Experiment:
+        """Return the experiment that the folder keeps.
+
+        Raises:
+            RunError: if there is none, or its record is damaged.
+        """
+        try:
+            said = json.loads(self.record.read_bytes())
+            if said["format"] != FORMAT:
+                raise RunError(f"{self.record} has format {said['format']}, but this version reads {FORMAT}")
+            return Experiment.from_json(said)
+        except FileNotFoundError:
+            raise RunError(
+                f"{self.path} must be the folder of `archwright bench run`, but holds no experiment"
+            ) from None
+        except NasError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.record} is damaged: {' '.join(str(error).split())[:100]}") from error
+
+    def joined(self, wanted: Experiment) -> Experiment:
+        """Return the experiment that is here together with `wanted`. Changes nothing.
+
+        Raises:
+            RunError: if the folder holds something else, another experiment, or damaged trials of this one.
+        """
+        if not self.record.exists():
+            if self.path.exists() and not self._is_free():
+                raise RunError(f"a new experiment needs a new or empty folder, but {self.path} holds something else")
+            return wanted
+        there = self.load().joined(wanted)
+        for cell in wanted.cells():
+            self.read(cell)
+        return there
+
+    def _is_free(self) -> bool:
+        return self.path.is_dir() and all(file == self.lock for file in self.path.iterdir())
+
+    def write(self, experiment: Experiment) -> None:
+        """Make the folder and say what the experiment is.
+
+        Raises:
+            RunError: if it cannot be written (exit code 1).
+        """
+        try:
+            self.parts.mkdir(parents=True, exist_ok=True)
+            (self.path / "trials").mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError.of_system(f"{self.path} must be writable, but: {error.strerror or error}") from None
+        write_atomically(self.record, json.dumps(experiment.to_json(), indent=1).encode())
+
+
+def open_cases(bench: str | Path, outcomes: Sequence[str], *, report: str | None = None) -> tuple[Case, ...]:
+    """Return the cases of a benchmark.
+
+    Args:
+        bench: Name or folder.
+        outcomes: What to search on: names, or `all` alone. Empty means the benchmark's only one.
+        report: What to report; by default what is searched on.
+
+    Raises:
+        BenchError: if there is no such benchmark or outcome, or it has several and none is named.
+    """
+    from archwright.bench.table import Bench
+
+    opened = Bench.open(bench)
+    if not outcomes and len(opened.outcomes) > 1:
+        raise BenchError(
+            f"benchmark {opened.name!r} has several outcomes, so one must be named, as {opened.name}:OUTCOME; it has "
+            f"{', '.join(opened.outcomes)}"
+        )
+    chosen = list(opened.outcomes) if list(outcomes) in ([], ["all"]) else outcomes
+    return tuple(_case(opened, outcome, report or outcome) for outcome in chosen)
+
+
+def _case(bench: Bench, outcome: str, report: str) -> Case:
+    searched, reported = bench.outcome(outcome), bench.outcome(report)
+    split = "test" if reported.test is not None else "valid"
+    values = bench.values(report, slice(None), split=split)
+    sign = 1 if reported.higher_is_better else -1
+    return Case(
+        bench=bench.name,
+        folder=str(bench.folder.resolve()),
+        checksum=_checksum(bench.folder),
+        outcome=outcome,
+        searched="valid" if searched.valid is not None else "test",
+        report=report,
+        split=split,
+        metric=reported.metric,
+        unit=reported.unit,
+        higher_is_better=reported.higher_is_better,
+        best=float(np.nanmax(values * sign) * sign),
+        median=float(np.nanmedian(values)),
+        n=len(bench),
+        least_epochs=searched.epochs[0],
+        full_epochs=searched.epochs[-1],
+        has_seconds=searched.seconds is not None,
+        score_sign=1 if searched.higher_is_better else -1,
+        score_metric=searched.metric,
+        score_unit=searched.unit,
+    )
+
+
+def _checksum(folder: Path) -> str:
+    return str(json.loads((folder / "bench.json").read_bytes())["checksum"])
+
+
+def _said(experiment: Experiment) -> str:
+    limits = {name: limit for name, limit in asdict(experiment.budget).items() if limit is not None}
+    words = " and ".join(f"{limit:g} {name}" for name, limit in limits.items())
+    how = ", trainings continued" if experiment.continued else ""
+    return f"{words} on {experiment.workers} simulated worker{'s' if experiment.workers != 1 else ''}{how}"
