@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archwright.coordinate.fit import fit, resume
+    from archwright.coordinate.objective import search
     from archwright.core.arch import Arch
     from archwright.core.budget import Budget
     from archwright.core.catalog import find
@@ -41,6 +42,7 @@ __all__ = [
     "find",
     "fit",
     "resume",
+    "search",
 ]
 
 _HOME = {
@@ -68,6 +70,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("archwright")
+    elif name == "search":
+        # The package itself, which can be called: importing it sets this name anyway.
+        value = import_module("archwright.search")
     elif name in _HOME:
         value = getattr(import_module(f"archwright.{_HOME[name]}"), name)
     else:
