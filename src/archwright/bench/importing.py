@@ -25,7 +25,22 @@ __all__ = ["IMPORTERS", "Imported", "import_bench", "importer", "importer_names"
 #: kind -> "module:function"; the function is `read(path, **options) -> Imported`. Plug-ins are entry points
 #: `archwright.importers`.
 IMPORTERS: dict[str, str] = {
+    "asr": "archwright.bench.importers.asr:read",
+    "hw_nas": "archwright.bench.importers.hw_nas:read",
+    "mr": "archwright.bench.importers.mr:read",
+    "nats_bench": "archwright.bench.importers.nats_bench:read",
+    "nb101": "archwright.bench.importers.nb101:read",
+    "nb1shot1": "archwright.bench.importers.nb1shot1:read",
+    "nb201": "archwright.bench.importers.nb201:read",
+    "nb301": "archwright.bench.importers.nb301:read",
+    "nb360": "archwright.bench.importers.nb360:read",
+    "nb_graph": "archwright.bench.importers.nb_graph:read",
+    "nb_macro": "archwright.bench.importers.nb_macro:read",
+    "nb_tabular": "archwright.bench.importers.nb_tabular:read",
+    "nlp": "archwright.bench.importers.nlp:read",
+    "spikenas": "archwright.bench.importers.spikenas:read",
     "table": "archwright.bench.importers.plain:read",
+    "transnas": "archwright.bench.importers.transnas:read",
 }
 
 
