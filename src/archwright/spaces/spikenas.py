@@ -42,7 +42,7 @@ class SpikeNas(FourNodeSpace):
         if not 0 <= number < self.size():
             raise ArchError(f"networks of {self.name!r} are numbered 0..{self.size() - 1}, but {number} was given")
         digits = [number // _BASE**k % _BASE for k in range(len(_PLACES))]
-        genes = {place: digit for place, digit in zip(_PLACES, digits, strict=True)}
+        genes = dict(zip(_PLACES, digits, strict=True))
         return Arch(self.name, tuple(genes[place] for place in range(len(_PLACES))))
 
     def number(self, arch: Arch) -> int:

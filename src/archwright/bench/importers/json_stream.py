@@ -14,6 +14,8 @@ __all__ = ["entries"]
 
 _BLOCK = 1 << 20
 _SPACE = " \t\r\n"
+#: What may follow a value.
+_ENDS = frozenset(_SPACE + ",:]}")
 
 
 def entries(path: Path, *, depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -75,8 +77,8 @@ class _Text:
                 if self._ended:
                     raise
             else:
-                # A number that touches the window's edge may go on behind it.
-                if end < len(self._window) or self._ended:
+                # What looks like the number 1 may go on behind the window's edge, as 1.5 or 1e5.
+                if self._ended or self._window[end : end + 1] in _ENDS:
                     self._place = end
                     return value
             self._read()

@@ -72,13 +72,13 @@ def read(path: Path, *, dataset: str | None = None) -> Imported:
     name = dataset or (_of_name(path) if is_csv else found[0])
     space = _space(name, table)
     n_epochs = 1 + max(epoch for fields in table.values() for values in fields.values() for epoch in values)
-    arrays = {split: _curves(table.values(), split, n_epochs) for split in _FIELDS}
+    valid, train, seconds = (_curves(table.values(), split, n_epochs) for split in ("valid", "train", "seconds"))
     epochs = tuple(range(1, n_epochs + 1))
     return Imported(
         name=f"nb_tabular_{name}",
         space=space,
         archs=[space.arch(widths) for widths in table],
-        outcomes=[Outcome(name, "auc", "fraction", epochs, **arrays)],
+        outcomes=[Outcome(name, "auc", "fraction", epochs, valid=valid, train=train, seconds=seconds)],
         provenance=_PROVENANCE,
     )
 
@@ -128,8 +128,8 @@ def _is_search(path: Path) -> bool:
 def _of_csv(path: Path) -> Iterator[_Run]:
     """Yield the trainings of a CSV; the rows of an architecture need not stand together."""
     table: dict[tuple[int, ...], dict[str, dict[int, float]]] = {}
-    with open_file(path) as file:
-        for row in csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline="")):
+    with open_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        for row in csv.DictReader(text):
             fields = table.setdefault(_widths(row["arch_id"]), {split: {} for split in _FIELDS})
             for split, field in _FIELDS.items():
                 fields[split][int(row["epoch"])] = float(row[field] or "nan")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from archwright.bench.importers.official import Curves, Rows, reading, refusal
 from archwright.bench.importing import Imported
-from archwright.bench.outcome import Outcome, Provenance
+from archwright.bench.outcome import Provenance
 from archwright.core.catalog import find
 from archwright.core.errors import ArchError
 from archwright.spaces.base import Space
@@ -31,15 +30,16 @@ _CITATION = "Klyuchnikov et al., NAS-Bench-NLP, IEEE Access 2022, arXiv:2006.071
 _NOTE = (
     "values are mean negative log-likelihoods in nats per token, lower is better, perplexity = exp(value); epoch E is"
     " after E epochs; seconds are training without evaluation; a training that ended with NaN has no values from there"
-    " on; several logs of one recipe are its seeds"
+    " on; several logs of one cell are its seeds"
 )
 
 
 def read(path: Path) -> Imported:
     """Read one `logs.zip`, or all logs below a folder, zipped or not.
 
-    An outcome per data set (`ptb`, `wikitext-2`); the trainings of one recipe are its seeds. Recipes that the space
-    does not hold, because they have more nodes, are left out and counted in the note.
+    An outcome per data set (`ptb`, `wikitext-2`); the trainings of one cell are its seeds, and recipes that differ in
+    names and order only are one cell. Recipes that the space does not hold, because they have more nodes, are left
+    out and counted in the note.
 
     Raises:
         BenchError: if there are no such logs, or one is damaged.
@@ -47,11 +47,12 @@ def read(path: Path) -> Imported:
     space: Space = find("space", "nlp")()
     rows = Rows()
     outcomes: dict[str, Curves] = {}
-    left_out = 0
-    with reading(path, _WHAT), closing(_logs(path)) as logs:
-        for log in logs:
+    n_logs = left_out = 0
+    with reading(path, _WHAT):
+        for log in _logs(path):
+            n_logs += 1
             try:
-                arch = space.parse(_recipe(log))
+                arch = space.canonical(space.parse(_recipe(log)))
             except ArchError:
                 left_out += 1
                 continue
@@ -59,7 +60,11 @@ def read(path: Path) -> Imported:
             _add(outcomes.setdefault(dataset, Curves()), rows.row(arch.genes), log)
     if not outcomes:
         raise refusal(path, _WHAT, "it holds no log" + (f" of a recipe in space {space.name!r}" if left_out else ""))
-    note = _NOTE + (f"; {left_out} logs of recipes outside space {space.name!r} are left out" if left_out else "")
+    note = _NOTE + (
+        f"; {left_out} of {n_logs} logs are left out: space {space.name!r} does not hold their recipes"
+        if left_out
+        else ""
+    )
     measures: dict[str, npt.ArrayLike] = {}
     for name, curves in outcomes.items():
         measures |= {f"{key}@{name}": column for key, column in curves.numbers(len(rows)).items()}
@@ -67,16 +72,14 @@ def read(path: Path) -> Imported:
         name="nlp",
         space=space,
         archs=rows.genes(),
-        outcomes=[_outcome(name, curves, len(rows)) for name, curves in outcomes.items()],
+        outcomes=[
+            curves.outcome(name, "log_loss", "nats", len(rows), higher_is_better=False)
+            for name, curves in outcomes.items()
+        ],
         measures=measures,
+        unique=True,
         provenance=Provenance(_SOURCE, "Apache-2.0", version="2020", citation=_CITATION, note=note),
     )
-
-
-def _outcome(name: str, curves: Curves, n_rows: int) -> Outcome:
-    epochs = tuple(range(1, curves.n_epochs() + 1))
-    arrays = {"valid": None} | curves.arrays(n_rows)
-    return Outcome(name, "log_loss", "nats", epochs, higher_is_better=False, **arrays)
 
 
 def _add(curves: Curves, row: int, log: Mapping[str, Any]) -> None:
@@ -86,7 +89,7 @@ def _add(curves: Curves, row: int, log: Mapping[str, Any]) -> None:
     if len(lengths) != 1:
         raise ValueError(f"the curves of recipe {log['recepie_id']} have lengths {sorted(lengths)}")
     finite = {split: np.where(np.isfinite(curve), curve, np.nan) for split, curve in splits.items()}
-    curves.add(row, **finite, seconds=seconds)
+    curves.add(row, finite | {"seconds": seconds})
     curves.note(row, params=log["num_params"])
 
 

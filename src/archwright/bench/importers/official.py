@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +15,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archwright.bench.outcome import FloatArray
+from archwright.bench.outcome import FloatArray, Outcome
 from archwright.bench.restricted import open_file
 from archwright.core.errors import BenchError, NasError
 
 __all__ = ["Curves", "Rows", "read_json", "reading", "refusal"]
 
 #: What goes wrong inside a file that has another structure than the official one.
-_ODD = (ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError)
+_ODD = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def refusal(path: Path, what: str, problem: str) -> BenchError:
@@ -89,13 +102,13 @@ class Curves:
     def __len__(self) -> int:
         return len(self._runs)
 
-    def add(self, row: int, seed: int | None = None, **splits: npt.ArrayLike) -> None:
+    def add(self, row: int, splits: Mapping[str, npt.ArrayLike], *, seed: int | None = None) -> None:
         """Add one training.
 
         Args:
             row: Of its architecture.
+            splits: Curves [E] by `valid`, `test`, `train`, `seconds`. They may be shorter than others'.
             seed: Place among the seeds; None takes the next one of that architecture.
-            splits: Curves [E] named `valid`, `test`, `train`, `seconds`. They may be shorter than others'.
         """
         count = self._runs_of.get(row, 0)
         place = count if seed is None else seed
@@ -122,6 +135,22 @@ class Curves:
             for split, curve in run.items():
                 arrays[split][row, seed, : len(curve)] = curve
         return arrays
+
+    def outcome(self, name: str, metric: str, unit: str, n_rows: int, *, higher_is_better: bool = True) -> Outcome:
+        """Return the curves as an outcome with epochs 1, 2, ...; this object has no curves afterwards."""
+        epochs = tuple(range(1, self.n_epochs() + 1))
+        arrays = self.arrays(n_rows)
+        return Outcome(
+            name,
+            metric,
+            unit,
+            epochs,
+            valid=arrays.get("valid"),
+            test=arrays.get("test"),
+            train=arrays.get("train"),
+            seconds=arrays.get("seconds"),
+            higher_is_better=higher_is_better,
+        )
 
     def numbers(self, n_rows: int) -> Mapping[str, npt.NDArray[np.float64]]:
         """Return the numbers kept, by name, as columns [N]; NaN where none was given."""

@@ -78,10 +78,10 @@ def read(path: Path, *, summary: str | None = None) -> Imported:
             _add(short, row, run, _EPOCHS)
             if len(run.valid) > _EPOCHS:
                 _add(long, row, run, len(run.valid))
-        outcomes.append(_outcome(name, short, len(rows)))
+        outcomes.append(short.outcome(name, "accuracy", "percent", len(rows)))
         measures |= {f"{key}@{name}": column for key, column in short.numbers(len(rows)).items()}
         if len(long):
-            outcomes.append(_outcome(f"{name}-e{long.n_epochs()}", long, len(rows)))
+            outcomes.append(long.outcome(f"{name}-e{long.n_epochs()}", "accuracy", "percent", len(rows)))
     units = {key: "s" if key.startswith("elapsed_s") else "" for key in measures}
     return Imported(
         name="spikenas",
@@ -98,7 +98,7 @@ _PROVENANCE = Provenance(
     source="https://github.com/tju-sun-lab/SpikeNAS-Bench, folder data",
     licence="none stated",
     version="2024-10",
-    citation="SpikeNAS-Bench: benchmarking NAS algorithms for spiking neural network architecture",
+    citation="SpikeNAS-Bench, the repository tju-sun-lab/SpikeNAS-Bench",
     note=(
         "one training each, seeded by the number of the network; validation on half of the training set (on CIFAR, with"
         " the random crops and flips of training); 690 of 15,625 trainings on CIFAR-10 have 200 epochs, the others 100;"
@@ -115,19 +115,14 @@ def _add(curves: Curves, row: int, run: _Run, epochs: int) -> None:
         splits["seconds"] = run.elapsed_s / len(run.valid) * np.arange(1, len(splits["valid"]) + 1)
     if np.isfinite(run.test) and len(run.valid) <= epochs:
         splits["test"] = np.append(np.full(len(splits["valid"]) - 1, np.nan), run.test)
-    curves.add(row, **splits)
+    curves.add(row, splits)
     known = {"params": run.params, "elapsed_s": run.elapsed_s}
     curves.note(row, epochs=len(run.valid), **{key: number for key, number in known.items() if np.isfinite(number)})
 
 
-def _outcome(name: str, curves: Curves, n_rows: int) -> Outcome:
-    epochs = tuple(range(1, curves.n_epochs() + 1))
-    arrays = curves.arrays(n_rows)
-    return Outcome(name=name, metric="accuracy", unit="percent", epochs=epochs, **({"valid": None} | arrays))
-
-
 def _npz_runs(path: Path, summary: str | None) -> list[_Run]:
-    with reading(path, _WHAT), np.load(path, allow_pickle=False) as arrays:
+    # numpy leaves a file open that it opened itself and cannot read.
+    with reading(path, _WHAT), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         table = _summary(Path(summary)) if summary is not None else {}
         kept = {key: arrays[key] for key in arrays.files if not key.endswith("loss_milli")}
         long = {int(number): k for k, number in enumerate(kept.get("long_arch_id", ()))}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from archwright.bench.importers.official import Curves, Rows, reading, refusal
 from archwright.bench.importing import Imported
-from archwright.bench.outcome import Outcome, Provenance
+from archwright.bench.outcome import Provenance
 from archwright.bench.torch_archive import read_torch
 from archwright.core.catalog import find
 from archwright.core.errors import BenchError
@@ -90,7 +90,7 @@ def _imported(content: Mapping[str, Any], chosen: str) -> Imported:
             for outcome, metric in _outcomes(task, content["metrics_dict"][task]).items():
                 metrics[outcome] = metric
                 _add(curves.setdefault(outcome, Curves()), row, results[task], metric)
-    outcomes = [_outcome(name, metrics[name], each, len(rows)) for name, each in curves.items()]
+    outcomes = [each.outcome(name, *_METRICS[metrics[name]], len(rows)) for name, each in curves.items()]
     measures: dict[str, npt.ArrayLike] = {}
     for task in content["task_list"]:
         measures |= {f"{key}@{task}": column for key, column in curves[task].numbers(len(rows)).items()}
@@ -114,21 +114,15 @@ def _outcomes(task: str, recorded: Sequence[str]) -> dict[str, str]:
     return {task: first} | {f"{task}-{metric.lower()}": metric for metric in others}
 
 
-def _outcome(name: str, metric: str, curves: Curves, n_rows: int) -> Outcome:
-    kind, unit = _METRICS[metric]
-    epochs = tuple(range(1, curves.n_epochs() + 1))
-    return Outcome(name, kind, unit, epochs, **({"valid": None} | curves.arrays(n_rows)))
-
-
 def _add(curves: Curves, row: int, result: Mapping[str, Any], metric: str) -> None:
     recorded = result["metrics"]
-    splits = {split: recorded[f"{split}_{metric}"] for split in _SPLITS if f"{split}_{metric}" in recorded}
+    splits = {split: recorded[f"{split}_{metric}"] for split in _SPLITS}
     if "time_elapsed" in recorded:
         splits["seconds"] = [_seconds(value) for value in recorded["time_elapsed"]]
     lengths = {len(curve) for curve in splits.values()}
     if len(lengths) != 1:
         raise ValueError(f"the curves of a network have lengths {sorted(lengths)}")
-    curves.add(row, seed=0, **splits)
+    curves.add(row, splits, seed=0)
     info = result.get("model_info", {})
     curves.note(row, **{_NUMBERS[key]: float(np.asarray(info[key])) for key in _NUMBERS if key in info})
 
