@@ -91,6 +91,9 @@ def test_results_of_searches_are_told_apart_from_trainings(tmp_path: Path) -> No
         ({"frappe": {"8-8-8-8": epochs(0.5)}, "criteo": {"8-8-8-8": epochs(0.5)}}, "two data sets"),
         ({"frappe": {"8-8-8-8": {"0": {"auc": 1.0}}}}, "valid_auc"),
         ([1, 2], "truncated or of another form"),
+        ({"frappe": {"8-8-8-8": {"-1": epochs(0.5)["0"]}}}, "numbered"),
+        ({"frappe": {"8-8-8-8": {"99999": epochs(0.5)["0"]}}}, "numbered"),
+        ({"frappe": {"8-8-8-8": {}}}, "numbered"),
     ],
 )
 def test_other_contents_are_refused(tmp_path: Path, table: Any, said: str) -> None:

@@ -4,20 +4,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from archwright.bench.importers.json_stream import entries
-from archwright.bench.importers.official import reading, refusal
+from archwright.bench.importers.official import Curves, Rows, reading, refusal
 from archwright.bench.importing import Imported
-from archwright.bench.outcome import Outcome, Provenance
+from archwright.bench.outcome import FloatArray, Provenance
 from archwright.bench.restricted import open_file
 from archwright.core.catalog import find
 from archwright.core.errors import BenchError
@@ -30,6 +26,8 @@ _WHAT = "a file of all trainings of NAS-Bench-Tabular (all_train_baseline_*.json
 #: Data set, as the files name it: the space that the paper gives it.
 _SPACES = {"frappe": "frappe", "uci_diabetes": "diabetes", "criteo": "criteo"}
 _LAYERS = 4
+#: Far more than any training here has: a damaged number must not fill the memory.
+_MOST_EPOCHS = 10_000
 _FIELDS = {"valid": "valid_auc", "train": "train_auc", "seconds": "train_val_total_time"}
 
 _PROVENANCE = Provenance(
@@ -43,9 +41,6 @@ _PROVENANCE = Provenance(
         " time on shared machines, which the authors call unreliable"
     ),
 )
-
-#: Widths of an architecture, and for each field its values by epoch number.
-_Run = tuple[tuple[int, ...], dict[str, dict[int, float]]]
 
 
 def read(path: Path, *, dataset: str | None = None) -> Imported:
@@ -63,29 +58,29 @@ def read(path: Path, *, dataset: str | None = None) -> Imported:
     Raises:
         BenchError: if it is no such file, or damaged.
     """
-    is_csv = ".csv" in path.suffixes
-    found: list[str] = []
+    rows, curves = Rows(), Curves()
     with reading(path, _WHAT):
-        table = dict(_of_csv(path) if is_csv else _of_json(path, found))
-    if not table:
+        if ".csv" in path.suffixes:
+            _take_csv(path, rows, curves)
+            found = None
+        else:
+            found = _take_json(path, rows, curves)
+    if not len(rows):
         raise refusal(path, _WHAT, "it holds no architecture")
-    name = dataset or (_of_name(path) if is_csv else found[0])
-    space = _space(name, table)
-    n_epochs = 1 + max(epoch for fields in table.values() for values in fields.values() for epoch in values)
-    valid, train, seconds = (_curves(table.values(), split, n_epochs) for split in ("valid", "train", "seconds"))
-    epochs = tuple(range(1, n_epochs + 1))
+    name = dataset or found or _of_name(path)
+    widths = rows.genes()
+    space = _space(name, np.unique(widths).tolist())
     return Imported(
         name=f"nb_tabular_{name}",
         space=space,
-        archs=[space.arch(widths) for widths in table],
-        outcomes=[Outcome(name, "auc", "fraction", epochs, valid=valid, train=train, seconds=seconds)],
+        archs=np.searchsorted(space.widths, widths),
+        outcomes=[curves.outcome(name, "auc", "fraction", len(rows))],
         provenance=_PROVENANCE,
     )
 
 
-def _space(dataset: str, widths: Sequence[tuple[int, ...]] | Mapping[tuple[int, ...], Any]) -> TabularMlp:
-    """Return the paper's space of a data set if it holds all of `widths`, otherwise the smallest one that does."""
-    used = sorted({width for each in widths for width in each})
+def _space(dataset: str, used: Sequence[int]) -> TabularMlp:
+    """Return the paper's space of a data set if it holds all widths `used`, otherwise the smallest one that does."""
     if dataset in _SPACES:
         space: TabularMlp = find("space", _SPACES[dataset])()
         if set(used) <= set(space.widths):
@@ -93,47 +88,55 @@ def _space(dataset: str, widths: Sequence[tuple[int, ...]] | Mapping[tuple[int, 
     return TabularMlp(used, layers=_LAYERS, name=f"nb_tabular_{dataset}")
 
 
-def _curves(runs: Any, split: str, n_epochs: int) -> npt.NDArray[np.float32]:
-    curves = np.full((len(runs), 1, n_epochs), np.nan, dtype=np.float32)
-    for row, fields in enumerate(runs):
-        values = fields[split]
-        curves[row, 0, list(values)] = list(values.values())
-    return curves
-
-
-def _of_json(path: Path, found: list[str]) -> Iterator[_Run]:
+def _take_json(path: Path, rows: Rows, curves: Curves) -> str | None:
+    """Add all trainings of a JSON file and return its data set; None if it is empty."""
     if _is_search(path):
         raise BenchError(
             f"{path} must be {_WHAT}, but it is the result of searches (fields sys_time_budget, sys_acc), as are all"
             " tabNAS_benchmark_* and train_base_line_*; give the file of trainings"
         )
+    found: str | None = None
     for (dataset, arch), epochs in entries(path, depth=2):
-        if dataset not in found:
-            found.append(dataset)
-            if len(found) > 1:
-                raise ValueError(f"it holds two data sets, {' and '.join(found)}")
-        fields: dict[str, dict[int, float]] = {split: {} for split in _FIELDS}
+        if found not in (None, dataset):
+            raise ValueError(f"it holds two data sets, {found} and {dataset}")
+        found = dataset
+        splits = _blank([int(epoch) for epoch in epochs])
         for epoch, values in epochs.items():
             for split, field in _FIELDS.items():
-                fields[split][int(epoch)] = float(values[field])
-        yield _widths(arch), fields
+                splits[split][int(epoch)] = values[field]
+        curves.add(rows.row(_widths(arch)), splits, seed=0)
+    return found
+
+
+def _take_csv(path: Path, rows: Rows, curves: Curves) -> None:
+    """Add all trainings of a CSV file; the rows of an architecture need not stand together."""
+    import pandas as pd
+
+    with open_file(path) as file:
+        table = pd.read_csv(file, usecols=["arch_id", "epoch", *_FIELDS.values()], dtype={"arch_id": str})
+    codes, archs = pd.factorize(table["arch_id"])
+    order = np.lexsort((table["epoch"], codes))
+    epochs = table["epoch"].to_numpy(dtype=np.int64)[order]
+    columns = {split: table[field].to_numpy(dtype=np.float32)[order] for split, field in _FIELDS.items()}
+    starts = np.searchsorted(codes[order], np.arange(len(archs) + 1))
+    for arch, start, end in zip(archs, starts, starts[1:], strict=False):
+        splits = _blank(epochs[start:end].tolist())
+        for split, column in columns.items():
+            splits[split][epochs[start:end]] = column[start:end]
+        curves.add(rows.row(_widths(arch)), splits, seed=0)
+
+
+def _blank(epochs: Sequence[int]) -> dict[str, FloatArray]:
+    """Return curves without values that are long enough for these epoch numbers."""
+    if not epochs or min(epochs) < 0 or max(epochs) >= _MOST_EPOCHS:
+        raise ValueError(f"epochs must be numbered 0..{_MOST_EPOCHS - 1}, but {sorted(epochs)[:5]} ... are there")
+    return {split: np.full(1 + max(epochs), np.nan, dtype=np.float32) for split in _FIELDS}
 
 
 def _is_search(path: Path) -> bool:
     """Return whether the file starts like the curve of a search, whose fields hold lists."""
     with open_file(path) as file:
         return re.match(rb'\s*{\s*"sys_', file.read(200)) is not None
-
-
-def _of_csv(path: Path) -> Iterator[_Run]:
-    """Yield the trainings of a CSV; the rows of an architecture need not stand together."""
-    table: dict[tuple[int, ...], dict[str, dict[int, float]]] = {}
-    with open_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-        for row in csv.DictReader(text):
-            fields = table.setdefault(_widths(row["arch_id"]), {split: {} for split in _FIELDS})
-            for split, field in _FIELDS.items():
-                fields[split][int(row["epoch"])] = float(row[field] or "nan")
-    yield from table.items()
 
 
 def _widths(text: str) -> tuple[int, ...]:
