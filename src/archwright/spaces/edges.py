@@ -76,7 +76,8 @@ def to_nodes(
             output reads. This takes it that an operation on zeros gives zeros.
 
     With `skip` and `none` and without `sum_op`, two cells are the same sums of operations, weights included, exactly
-    if their graphs are isomorphic: `Graph.key` tells.
+    if their graphs are isomorphic: `Graph.key` tells. That is so for one input; several have one operation, so cells
+    that differ by an exchange of inputs are isomorphic too.
 
     Raises:
         ArchError: if an operation of the cell is not below `n_ops`.
