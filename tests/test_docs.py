@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,11 +60,20 @@ def test_commands_have_the_options_shown(page: str, line: str) -> None:
 
     from archwright.cli.main import app
 
-    verb, *words = shlex.split(line, comments=True)[1:]
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    assert verb in commands
-    known = {option for parameter in commands[verb].params for option in parameter.opts}
+    words = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        assert words
+        assert words[0] in command.commands
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
+
+
+def _options(command: Any) -> set[str]:
+    """Return the options of a command and of all commands in it."""
+    own = {option for parameter in command.params for option in parameter.opts}
+    return own.union(*(_options(inner) for inner in getattr(command, "commands", {}).values()))
 
 
 def test_options_in_tables_exist() -> None:
@@ -71,8 +81,7 @@ def test_options_in_tables_exist() -> None:
 
     from archwright.cli.main import app
 
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    known = {option for verb in commands.values() for parameter in verb.params for option in parameter.opts}
+    known = _options(typer.main.get_command(app))
     known |= {"--help", "--index-url", "--strict"}
     # Benchmarks are scripts with options of their own.
     pages = [re.sub(r"`python benchmarks/[^`]*`", "", page.read_text("utf-8")) for page in PAGES]
