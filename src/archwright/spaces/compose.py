@@ -30,13 +30,17 @@ _TRIES = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """One part of an architecture: where its decisions begin, what its own are, and the used parts inside."""
+    """One part of an architecture: where its decisions begin, what its own are, and the used parts inside.
+
+    A shared part has a `name`, after which its numbers are called; others are called after their place in a chain.
+    """
 
     part: Part
     at: int
     own: tuple[int, ...]
     slots: tuple[int, ...]
     inner: tuple[_Made, ...]
+    name: str = ""
 
     def walk(self) -> Iterator[_Made]:
         yield self
@@ -87,7 +91,7 @@ class Composed(Space):
         require_small(self.root, self.shared)
         self.arities = tuple(arity for part in parts for arity in part.arities)
         inputs = [input_name(before) for before in range(self._n_inputs)]
-        labels = [label for part in parts for label in part.labels("")]
+        labels = [*self.root.labels(""), *(label for key, part in self.shared.items() for label in part.labels(key))]
         self.op_names = tuple(dict.fromkeys([*inputs, OUTPUT, JOIN, *labels]))
         if not self.arities:
             raise SpaceError("a space must have a decision, but none was given: use a choice, a range or a cell")
@@ -243,12 +247,14 @@ class Composed(Space):
         return self._make(self.root, 0, arch.genes)
 
     def _make(self, part: Part, at: int, genes: Sequence[int]) -> _Made:
+        name = ""
         if isinstance(part, Ref):
-            part, at = self._home[part.name]
+            name = part.name
+            part, at = self._home[name]
         own = tuple(genes[at : at + len(part.own)])
         slots = tuple(part.used(own))
         inner = tuple(self._make(part.slots[slot], at + part.starts[slot], genes) for slot in slots)
-        return _Made(part, at, own, slots, inner)
+        return _Made(part, at, own, slots, inner, name)
 
     def _read(self, part: Part, at: int, value: Plain, where: str) -> Genes:
         if isinstance(part, Ref):
@@ -296,7 +302,7 @@ def _grow(made: _Made, net: Net, sources: tuple[Bundle, ...], key: str) -> Bundl
     def grow(slot: int, outputs: tuple[Bundle, ...], name: str) -> Bundle:
         return _grow(inside[slot], net, outputs, name)
 
-    return made.part.grow(made.own, grow, net, sources, key)
+    return made.part.grow(made.own, grow, net, sources, made.name or key)
 
 
 def _draw(part: Part, genes: list[int], rng: np.random.Generator) -> None:

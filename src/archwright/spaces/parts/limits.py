@@ -86,8 +86,8 @@ def require_small(root: Part, shared: Mapping[str, Part]) -> None:
         folded(root, shared, lambda part, inner: part.most_nodes(inner)), _MOST_NODES, "nodes in a network"
     )
     labels: set[str] = set()
-    for part in parts:
-        for label in part.labels(""):
+    for key, part in (("", root), *shared.items()):
+        for label in part.labels(key):
             labels.add(label)
             _require_at_most(len(labels), _MOST_OPS, "operations")
 
