@@ -74,6 +74,11 @@ class Case:
         return f"{self.bench}.{self.outcome}"
 
     @property
+    def has_time(self) -> bool:
+        """Whether simulated time says more than the number of trials: trainings differ in seconds, or in epochs."""
+        return self.has_seconds or self.least_epochs < self.full_epochs
+
+    @property
     def is_same_measure(self) -> bool:
         """Whether the reported number is the one that the searchers see, so that they may be said to overfit."""
         return (self.split, self.report) == (self.searched, self.outcome)

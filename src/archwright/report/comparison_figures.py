@@ -1,0 +1,150 @@
+"""The charts of an experiment as PNG files, by matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archwright.core.errors import MissingExtraError
+from archwright.core.files import replacing
+from archwright.report.comparison import Comparison, Contest
+from archwright.report.comparison_panels import COLOURS, Panel, case_title, panels
+from archwright.report.significance import Overall
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["write_contest_png", "write_ranks_png"]
+
+#: Lines of more contestants than there are colours are dashed.
+_DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
+_DPI = 150
+
+_STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": "#c4cad4",
+    "axes.labelcolor": "#4a5363",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": "#1d2430",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e9ecf1",
+    "grid.linewidth": 0.8,
+    "xtick.color": "#5d6778",
+    "ytick.color": "#5d6778",
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "text.color": "#1d2430",
+}
+
+
+def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, caption: str) -> None:
+    """Write the charts of one case side by side.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+        RunError: if the file cannot be written (exit code 1).
+    """
+    figure_of = _figure()
+    drawn = panels(contest, comparison.names)
+    with _styled():
+        figure = figure_of(figsize=(4.4 * len(drawn), 4.0))
+        figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
+        axes = figure.subplots(1, len(drawn), squeeze=False)[0]
+        for place, panel in zip(axes, drawn, strict=True):
+            _draw(place, panel)
+        figure.suptitle(case_title(contest.case), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
+        lines, labels = axes[0].get_legend_handles_labels()
+        figure.legend(lines, labels, loc="outside upper right", ncols=min(len(labels), 6), fontsize=9)
+        figure.supxlabel(caption, x=0.012, ha="left", fontsize=7.5, color="#7a8494")
+        _save(figure, path)
+
+
+def write_ranks_png(path: Path, comparison: Comparison, overall: Overall) -> None:
+    """Write the mean ranks over all benchmarks, with bars that join what may be equal.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+        RunError: if the file cannot be written (exit code 1).
+    """
+    figure_of = _figure()
+    names = comparison.names
+    order = np.argsort(overall.ranks, kind="stable").tolist()
+    with _styled():
+        figure = figure_of(figsize=(7.0, 1.3 + 0.34 * len(names)), layout="constrained")
+        axes = figure.subplots()
+        for row, place in enumerate(order):
+            colour = COLOURS[place % len(COLOURS)][0]
+            rank = float(overall.ranks[place])
+            axes.scatter(comparison.rank_table[:, place], np.full(overall.n, row), s=16, color=colour, alpha=0.3, lw=0)
+            axes.scatter([rank], [row], s=60, color=colour, zorder=3)
+            if overall.difference is not None:
+                reach = overall.difference / 2
+                axes.plot([rank - reach, rank + reach], [row, row], color=colour, lw=1.6, solid_capstyle="butt")
+        axes.set_yticks(range(len(names)), [f"{names[place]}  {overall.ranks[place]:.2f}" for place in order])
+        axes.invert_yaxis()
+        axes.set_xlim(0.5, len(names) + 0.5)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("rank by mean final value (1 is the best): small dots are benchmarks, large ones their mean")
+        axes.set_title(f"Mean rank over {overall.n} benchmarks")
+        if overall.difference is not None:
+            said = f"bars that do not overlap differ (Nemenyi, 5 %, critical difference {overall.difference:.2f})"
+            figure.supxlabel(said, x=0.012, ha="left", fontsize=7.5, color="#7a8494")
+        _save(figure, path)
+
+
+def _figure() -> type[Figure]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("PNG files need matplotlib: pip install 'archwright[plots]'") from None
+    return Figure
+
+
+def _styled() -> Any:
+    import matplotlib
+
+    return matplotlib.rc_context(_STYLE)
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    for place, line in enumerate(panel.series):
+        # Where lines coincide the later ones are thinner, so that each can be seen.
+        width = 2.6 - 1.2 * place / max(1, len(panel.series) - 1)
+        colour = COLOURS[line.colour % len(COLOURS)][0]
+        dash = _DASHES[line.colour // len(COLOURS) % len(_DASHES)]
+        # What is known at one trial or time holds until the next.
+        if line.low is not None and line.high is not None:
+            axes.fill_between(line.x, line.low, line.high, step="post", color=colour, alpha=0.11, lw=0)
+        axes.step(line.x, line.y, where="post", color=colour, linestyle=dash, lw=width, label=line.name)
+    if panel.best is not None:
+        axes.axhline(panel.best, color="#98a1b0", lw=1, ls=(0, (3, 3)))
+        axes.annotate(
+            "best of the benchmark",
+            (1, panel.best),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=7.5,
+            color="#7a8494",
+        )
+    if panel.log_x:
+        axes.set_xscale("log")
+    axes.set_xlim(*panel.x)
+    axes.set_ylim(*panel.y)
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as beside:
+        figure.savefig(beside, format="png", dpi=_DPI)
