@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archwright.core.budget import Budget
-from archwright.core.errors import SpaceError
+from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal, Result, Trial
@@ -53,5 +55,39 @@ def test_it_beats_random_search() -> None:
 
 @pytest.mark.parametrize(("population", "sample"), [(0, 1), (1, 0)])
 def test_an_empty_population_or_sample_is_refused(population: int, sample: int) -> None:
-    with pytest.raises(SpaceError, match="one or more"):
+    with pytest.raises(SearchError, match="one or more"):
         Evolution(SPACE, population=population, sample=sample)
+
+
+def test_without_ageing_the_good_live_on() -> None:
+    searcher = Evolution(SPACE, population=2, sample=60, dies="worst")
+    (child,) = searcher.propose(history([99.0, 0.1, 0.2]), 1, rng=derive(0))
+    assert child.arch in set(SPACE.neighbours(SPACE.at(0)))
+
+
+def test_of_equals_the_older_one_lives() -> None:
+    searcher = Evolution(SPACE, population=1, sample=1, dies="worst")
+    (child,) = searcher.propose(history([0.5, 0.5, 0.1]), 1, rng=derive(0))
+    assert child.arch in set(SPACE.neighbours(SPACE.at(0)))
+
+
+@given(scores=st.lists(st.none() | st.integers(0, 5).map(float), max_size=30), population=st.integers(1, 6))
+def test_those_alive_without_ageing_are_the_best_of_all(scores: list[float | None], population: int) -> None:
+    searcher = Evolution(SPACE, population=population, dies="worst")
+    past = history(scores)
+    alive = searcher._best.at(past).trials
+    assert alive == sorted(past.ok(), key=lambda trial: -(trial.result.score or 0.0))[:population]
+
+
+def test_without_replacement_a_full_sample_always_has_the_best() -> None:
+    searcher = Evolution(SPACE, population=3, sample=3, replacement=False)
+    near = set(SPACE.neighbours(SPACE.at(1)))
+    children = searcher.propose(history([0.1, 0.9, 0.2]), 40, rng=derive(0))
+    assert all(child.arch in near for child in children)
+    others = Evolution(SPACE, population=3, sample=3).propose(history([0.1, 0.9, 0.2]), 40, rng=derive(0))
+    assert not all(child.arch in near for child in others)
+
+
+def test_another_way_to_die_is_refused() -> None:
+    with pytest.raises(SearchError, match="'oldest' or the 'worst'"):
+        Evolution(SPACE, dies="youngest")  # type: ignore[arg-type]

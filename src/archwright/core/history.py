@@ -61,6 +61,10 @@ class History:
         """Return the trials proposed at `fidelity`, failed ones included, oldest first."""
         return self._at.get(fidelity, [])
 
+    def fidelities(self) -> tuple[int | None, ...]:
+        """Return the fidelities at which trials have finished, the first one used first."""
+        return tuple(self._at)
+
     def seen(self) -> set[Arch]:
         """Return the architectures that are finished or running."""
         keys: KeysView[Arch] = self._seen.keys()

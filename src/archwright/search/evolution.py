@@ -1,38 +1,53 @@
-"""Regularised (ageing) evolution."""
+"""Evolution: regularised (ageing), or with the best alive."""
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from archwright.core.arch import Arch
-from archwright.core.errors import SpaceError
+from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
+from archwright.search.replay import Replay
 from archwright.spaces.base import Space
 
 __all__ = ["Evolution"]
 
 
+@dataclass
+class _Best:
+    """The fittest so far, best first; of equals the older one lives."""
+
+    scores: list[float] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Evolution:
-    """The youngest architectures live; the best of a random few of them has one mutated child at a time.
+    """The best of a random few of those alive has one mutated child at a time.
 
     Args:
         space: Where architectures come from.
-        population: Number alive: the latest trials that have a score. ATLAS uses 10.
-        sample: Number drawn, with replacement, of which the best becomes a parent. ATLAS uses 3.
+        population: Number alive. ATLAS and NATS-Bench use 10.
+        sample: Number drawn, of which the best becomes a parent. ATLAS and NATS-Bench use 3.
         batch: Proposals per question; more than one means that brothers do not know each other's scores.
         fidelity: Epochs of each proposal; None means the evaluator's full amount.
+        dies: `oldest`: the latest trials that have a score live, however good the ones before were. `worst`: the
+            best trials of all live (non-ageing).
+        replacement: Whether the same one can be drawn more than once for one choice of a parent.
 
     Raises:
-        SpaceError: if `population` or `sample` is below one.
+        SearchError: if `population`, `sample` or `batch` is below one, or `dies` is neither of the two.
 
-    Source: arXiv:1802.01548, algorithm 1; sizes arXiv:2403.10318 (ATLAS), section 4.
+    Source: arXiv:1802.01548, algorithm 1; sizes arXiv:2403.10318 (ATLAS), section 4.1.2.
     Differs: failed trials never enter the population; a mutation changes exactly one decision to another value
-    (the paper also mutates to the same value, and has two kinds of mutation, for its own space).
+    (the paper also mutates to the same value, and has two kinds of mutation, for its own space). The paper's
+    non-ageing variant removes the worst of a drawn few, this the worst of all.
     """
 
     space: Space
@@ -40,17 +55,24 @@ class Evolution:
     sample: int = 3
     batch: int = 1
     fidelity: int | None = None
+    dies: Literal["oldest", "worst"] = "oldest"
+    replacement: bool = True
+    _best: Replay[_Best] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.population < 1 or self.sample < 1:
-            raise SpaceError(
-                f"evolution needs a population and a sample of one or more, but {self.population} and {self.sample} "
-                "were given"
+        if self.population < 1 or self.sample < 1 or self.batch < 1:
+            raise SearchError(
+                f"evolution needs a population, a sample and a batch of one or more, but {self.population}, "
+                f"{self.sample} and {self.batch} were given"
             )
+        if self.dies not in ("oldest", "worst"):
+            raise SearchError(f"of a population the 'oldest' or the 'worst' dies, but {self.dies!r} was given")
+        object.__setattr__(self, "_best", Replay(_Best, self._enter))
 
     def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
         """Return `n` proposals: random ones until the population is full, then children."""
-        alive = history.ok()[-self.population :]
+        oldest_dies = self.dies == "oldest"
+        alive = history.ok()[-self.population :] if oldest_dies else self._best.at(history).trials
         founders = self.population - len(alive) - len(history.pending)
         return [
             Proposal(self._child(alive, rng) if k >= founders and alive else self.space.random(rng=rng), self.fidelity)
@@ -58,7 +80,21 @@ class Evolution:
         ]
 
     def _child(self, alive: Sequence[Trial], rng: np.random.Generator) -> Arch:
-        drawn = [alive[int(rng.random() * len(alive))] for _ in range(self.sample)]
+        if self.replacement:
+            drawn = [alive[int(rng.random() * len(alive))] for _ in range(self.sample)]
+        else:
+            chosen = rng.choice(len(alive), size=min(self.sample, len(alive)), replace=False, shuffle=False)
+            drawn = [alive[k] for k in chosen]
         # The sentinel is never used: `alive` holds only trials with a score.
         parent = max(drawn, key=lambda trial: -np.inf if trial.result.score is None else trial.result.score)
         return self.space.mutate(parent.proposal.arch, rng=rng)
+
+    def _enter(self, best: _Best, trial: Trial) -> None:
+        score = trial.result.score
+        if score is None:
+            return
+        # Ascending in the negated score, so that equals are found after those that were there before.
+        place = bisect.bisect_right(best.scores, -score)
+        best.scores.insert(place, -score)
+        best.trials.insert(place, trial)
+        del best.scores[self.population :], best.trials[self.population :]

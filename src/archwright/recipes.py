@@ -1,0 +1,190 @@
+"""Papers as recipes: the parts, with the numbers that the paper used.
+
+Each recipe takes a space and gives a searcher. `build` takes the name of a recipe or of a searcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archwright.core.catalog import CATALOGUE, suggestion
+from archwright.core.errors import UnknownNameError
+from archwright.core.protocols import Searcher
+from archwright.search.bohb import Bohb, Tpe
+from archwright.search.constrained import Limits
+from archwright.search.evolution import Evolution
+from archwright.search.hyperband import Hyperband
+from archwright.search.local import LocalSearch
+from archwright.search.nsga2 import Nsga2
+from archwright.search.random import RandomSearch
+from archwright.search.reinforce import Reinforce
+from archwright.spaces.base import Space
+
+__all__ = [
+    "RECIPES",
+    "bohb",
+    "bohb_nasbench",
+    "build",
+    "first_improvement",
+    "hyperband",
+    "hyperband_lce",
+    "local_search",
+    "non_ageing_evolution",
+    "nsga2",
+    "random_search",
+    "regularized_evolution",
+    "reinforce",
+    "reinforce_slow",
+    "reinforce_teg",
+    "tabnas",
+    "teg_evolution",
+    "wide_evolution",
+]
+
+
+def random_search(space: Space) -> RandomSearch:
+    """Random search, Li and Talwalkar, arXiv:1902.07638: independent draws."""
+    return RandomSearch(space)
+
+
+def regularized_evolution(space: Space) -> Evolution:
+    """Regularised evolution with 10 alive, of which 3 are drawn.
+
+    ATLAS (arXiv:2403.10318, section 4.1.2) and NATS-Bench (its commands for the topology space) use these sizes;
+    Real et al. (arXiv:1802.01548), for a far larger budget, 100 and 25.
+    """
+    return Evolution(space, population=10, sample=3)
+
+
+def wide_evolution(space: Space) -> Evolution:
+    """Regularised evolution, Real et al., arXiv:1802.01548, section 4: 100 alive, of which 25 are drawn."""
+    return Evolution(space, population=100, sample=25)
+
+
+def non_ageing_evolution(space: Space) -> Evolution:
+    """The comparison of Real et al., arXiv:1802.01548: as `regularized_evolution`, but the worst dies."""
+    return Evolution(space, population=10, sample=3, dies="worst")
+
+
+def teg_evolution(space: Space) -> Evolution:
+    """The evolution of TEG-NAS, arXiv:2108.11939, by its code: 256 alive, of which 64 are drawn, none twice."""
+    return Evolution(space, population=256, sample=64, replacement=False)
+
+
+def local_search(space: Space) -> LocalSearch:
+    """Local search, White et al., arXiv:2005.02960, algorithm 1: all neighbours, restarts at local optima."""
+    return LocalSearch(space)
+
+
+def first_improvement(space: Space) -> LocalSearch:
+    """Local search as in naszilla's `query_full_nbhd=False`: moves to the first neighbour that is better."""
+    return LocalSearch(space, move="first")
+
+
+def reinforce(space: Space) -> Reinforce:
+    """REINFORCE as NATS-Bench's commands run it: Adam with learning rate 0.01, EMA baseline with momentum 0.9."""
+    return Reinforce(space, lr=0.01)
+
+
+def reinforce_slow(space: Space) -> Reinforce:
+    """REINFORCE as the earlier commands of NAS-Bench-201 run it: as `reinforce`, with learning rate 0.001."""
+    return Reinforce(space, lr=0.001)
+
+
+def reinforce_teg(space: Space) -> Reinforce:
+    """REINFORCE of TEG-NAS, arXiv:2108.11939, section 5.2.1: learning rate 0.04 on NAS-Bench-201, 500 steps.
+
+    The text speaks of gradient descent; the code has Adam, and an EMA baseline with momentum 0.9. On DARTS the rate
+    is 0.07.
+    """
+    return Reinforce(space, lr=0.04)
+
+
+def tabnas(space: Space, limits: Limits, *, lr: float = 0.01, samples: int = 256) -> Reinforce:
+    """TabNAS, arXiv:2204.07615, section 3: REINFORCE that rejects what breaks a limit, with the corrected gradient.
+
+    The learning rate and the number of draws that estimate the share of valid architectures are not the paper's.
+    """
+    return Reinforce(space, lr=lr, valid=limits, samples=samples)
+
+
+def hyperband(space: Space, max_epochs: int | None = None) -> Hyperband:
+    """Hyperband, Li et al., arXiv:1603.06560, section 3: eta 3, brackets from one epoch to `max_epochs`."""
+    return Hyperband(space, max_epochs, eta=3)
+
+
+def hyperband_lce(space: Space, max_epochs: int | None = None) -> Hyperband:
+    """Hyperband as the code of NAS-Bench-x11 runs it: eta 3, from 12 epochs on."""
+    return Hyperband(space, max_epochs, min_epochs=1 if max_epochs is None else min(12, max_epochs), eta=3)
+
+
+def bohb(space: Space, max_epochs: int | None = None) -> Bohb:
+    """BOHB, Falkner et al., arXiv:1807.01774, section 4: a third at random, 64 samples, factor 3, top 15 percent."""
+    return Bohb(space, max_epochs)
+
+
+def bohb_nasbench(space: Space, max_epochs: int | None = None) -> Bohb:
+    """BOHB as NAS-Bench-101 (arXiv:1902.09635, supplement) tuned it and NAS-Bench-201 took it over.
+
+    None at random, 4 samples, bandwidth factor 3, smallest bandwidth 0.3; bandwidths as in the authors' code.
+    """
+    tpe = Tpe(space, random_fraction=0.0, samples=4, min_bandwidth=0.3, reference=True)
+    return Bohb(space, max_epochs, tpe=tpe)
+
+
+def nsga2(space: Space, smaller: tuple[str, ...] = ("params",), population: int = 20) -> Nsga2:
+    """NSGA-II, Deb et al. 2002: crossover 0.9, one mutation per child on average; the population is ours."""
+    return Nsga2(space, smaller, population)
+
+
+#: Recipes that need nothing but a space.
+_PLAIN: dict[str, Callable[[Space], Searcher]] = {
+    "random": random_search,
+    "evolution": regularized_evolution,
+    "wide_evolution": wide_evolution,
+    "non_ageing_evolution": non_ageing_evolution,
+    "teg_evolution": teg_evolution,
+    "local": local_search,
+    "first_improvement": first_improvement,
+    "reinforce": reinforce,
+    "reinforce_slow": reinforce_slow,
+    "reinforce_teg": reinforce_teg,
+    "nsga2": nsga2,
+}
+
+#: Recipes that also take the most epochs of a training.
+_BY_EPOCHS: dict[str, Callable[[Space, int | None], Searcher]] = {
+    "hyperband": hyperband,
+    "hyperband_lce": hyperband_lce,
+    "bohb": bohb,
+    "bohb_nasbench": bohb_nasbench,
+}
+
+#: Every name that `build` knows. Names of searchers stand for their recipe with the sizes of the benchmarks' papers.
+RECIPES: tuple[str, ...] = tuple(sorted({*_PLAIN, *_BY_EPOCHS}))
+
+
+def build(name: str, space: Space, *, max_epochs: int | None = None) -> Searcher:
+    """Return the searcher of a recipe.
+
+    Args:
+        name: One of `RECIPES`.
+        space: Where architectures come from.
+        max_epochs: Epochs of a full training, for recipes that also train shorter. None means that there is one
+            fidelity only.
+
+    Raises:
+        UnknownNameError: if there is no such recipe; the message offers the nearest one.
+
+    Example:
+        >>> from archwright.spaces.tabular_mlp import frappe
+        >>> build("bohb", frappe(), max_epochs=27).max_epochs
+        27
+    """
+    if name in _BY_EPOCHS:
+        return _BY_EPOCHS[name](space, max_epochs)
+    if name in _PLAIN:
+        return _PLAIN[name](space)
+    if name in CATALOGUE["searcher"]:
+        raise UnknownNameError(f"searcher {name!r} needs more than a space: build it in Python, see the documentation")
+    raise UnknownNameError(f"no searcher {name!r}. {suggestion(name, RECIPES)}")
