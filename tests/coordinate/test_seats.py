@@ -1,5 +1,7 @@
 """Who answers together."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -90,3 +92,28 @@ def test_large_networks_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) ->
     together = seats.together()
     assert together is not None
     assert 1 <= len(together.members) < 4
+
+
+def test_outputs_of_many_rows_count_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = offer("a", noise=2.0)
+    monkeypatch.setattr("archwright.coordinate.seats.MOST_BYTES", 3 * one.logits.nbytes)
+    seats = seated([offer(f"a{k}", noise=2.0) for k in range(8)])
+    together = seats.together()
+    assert together is not None
+    assert len(together.members) <= 2
+
+
+def test_who_finds_no_room_is_told_the_score_to_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else every training of a huge table would write a file that nobody takes.
+    monkeypatch.setattr("archwright.coordinate.seats.MOST_BYTES", 30)
+    offers = [offer(f"a{k}", noise=2.0) for k in range(8)]
+    seats = seated(offers)
+    assert seats.lowest == max(each.score for each in offers)
+
+
+def test_among_equals_the_order_of_arrival_does_not_matter() -> None:
+    one = offer("a", noise=2.0)
+    equals = [replace(one, arch=name) for name in "bacd"]
+    found = [seated(order, most=2) for order in (equals, equals[::-1])]
+    names = [[each.arch for each in seats._taken.values()] for seats in found]
+    assert names == [["a", "b"]] * 2

@@ -21,6 +21,12 @@ def test_what_is_written_is_read(tmp_path: Path, durable: bool) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
 
 
+def test_a_file_may_be_read_by_whoever_may_read_the_others(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write_arrays(tmp_path / "x.safetensors", {"a": np.zeros(3)}, {})
+    assert (tmp_path / "x.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 @pytest.mark.parametrize("keep", [0, 5, 60, 200])
 def test_a_truncated_file_is_damaged(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "x.safetensors"

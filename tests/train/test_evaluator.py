@@ -210,6 +210,17 @@ def test_a_finished_network_is_offered_for_a_seat_even_if_it_is_not_the_best(tra
     assert [read_offer(path).score for path in offered(one.offers)] == [result.score]
 
 
+def test_a_training_that_is_finished_already_is_offered_for_a_seat_again(trainer: Make) -> None:
+    result = run(trainer(), 3)
+    one = trainer()
+    for path in offered(one.offers):
+        path.unlink()
+    write_known(one.offers, Known(1.0, 0.1))
+    for _ in range(2):
+        assert run(one, 3).score == result.score
+    assert [read_offer(path).score for path in offered(one.offers)] == [result.score]
+
+
 def test_a_checkpoint_gives_the_offer_back(trainer: Make) -> None:
     one = trainer()
     run(one, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from archwright.coordinate.record import RunFolder, RunRecord, named
 from archwright.coordinate.seats import Choice, Seats
 from archwright.core.arch import Arch
 from archwright.core.errors import RunError
-from archwright.data.metrics import score, value_of
+from archwright.data.metrics import ranking_score, value_of
 from archwright.data.task import Task
 from archwright.nets.committee import Net
 from archwright.nets.frozen import FrozenNet
@@ -85,10 +85,13 @@ class Incumbent:
         began_s = self._now()
         kept = self._kept()
         if kept is not None:
-            self.net, self.score = kept.net, float(kept.info["score"])
-            self._seat_again([str(member["arch"]) for member in kept.info.get("members", [])], inputs)
-            self._tell_workers()
+            self._go_on(kept, inputs)
             return self._now() - began_s
+        if self._record.best is not None:
+            # The model file is gone, but not what it was made of.
+            self._seat_again(self._record.best, inputs)
+            if self._take(self._seats.together()):
+                return self._now() - began_s
         net = FrozenNet.constant(_constant_logits(self._task), inputs)
         valid = self._task.valid
         logits = net.forward(valid.num, valid.cat)
@@ -145,7 +148,8 @@ class Incumbent:
     def _score_of(self, logits: npt.NDArray[np.float32]) -> float:
         valid, task = self._task.valid, self._task
         predicted = predictions(task.kind, logits)
-        return score(task.metric, valid.y, predicted, valid.weight, scale=task.schema.target.std)
+        # As the workers score: who is better together is compared with who is better alone.
+        return ranking_score(task.metric, valid.y, predicted, valid.weight, scale=task.schema.target.std)
 
     def _kept(self) -> Model | None:
         """Return the model of earlier sessions; None if there is none, or it cannot be read."""
@@ -157,9 +161,20 @@ class Incumbent:
             self._record.warnings.append(f"the model file was damaged and is made anew: {error}")
             return None
 
-    def _seat_again(self, archs: Sequence[str], inputs: Inputs) -> None:
-        """Seat the networks of earlier sessions, with the outputs that their checkpoints hold."""
-        for arch in archs:
+    def _go_on(self, kept: Model, inputs: Inputs) -> None:
+        """Take the model of earlier sessions as it is."""
+        self.net, self.score = kept.net, float(kept.info["score"])
+        self._seat_again(kept.info, inputs)
+        self._tell_workers()
+        best = self._record.best
+        if best is None or best["score"] < self.score:
+            # Killed between the two writes, of the model and of the record.
+            self._note(kept)
+            self._folder.save(self._record)
+
+    def _seat_again(self, best: Mapping[str, Any], inputs: Inputs) -> None:
+        """Seat the members of an earlier incumbent, with the outputs that their checkpoints hold."""
+        for arch in [str(member["arch"]) for member in best.get("members", ())]:
             path = checkpoint_path(self._folder.checkpoints, Arch.parse(arch))
             try:
                 offer = read_checkpoint(path, arch=arch, inputs=inputs)
@@ -187,22 +202,28 @@ class Incumbent:
             raise RunError.of_system(str(error)) from None
         self.score, self.net = choice.score, net
         self._tell_workers()
-        if math.isfinite(choice.score):
-            # Else the metric is not defined on the validation rows, and JSON has no number for that.
-            self._record.incumbents.append(
-                {
-                    "at_s": round(self._now(), 3),
-                    "score": choice.score,
-                    "metric_value": value_of(self._task.metric, choice.score),
-                    "arch": first.arch,
-                    "widths": list(first.net.widths),
-                    "epochs": first.epochs,
-                    "params": net.n_params,
-                    "what": what,
-                    "members": members,
-                }
-            )
+        self._note(model)
         self._folder.save(self._record)
+
+    def _note(self, model: Model) -> None:
+        """Add a line to the record's incumbents."""
+        info, net = model.info, model.net
+        if not math.isfinite(info["score"]):
+            # The metric is not defined on the validation rows, and JSON has no number for that.
+            return
+        self._record.incumbents.append(
+            {
+                "at_s": round(self._now(), 3),
+                "score": info["score"],
+                "metric_value": value_of(self._task.metric, info["score"]),
+                "arch": model.arch or "",
+                "widths": list(net.widths),
+                "epochs": info["epochs"],
+                "params": net.n_params,
+                "what": info["what"],
+                "members": info["members"],
+            }
+        )
 
     def _tell_workers(self) -> None:
         write_known(self._folder.offers, Known(self.score, self._seats.lowest))

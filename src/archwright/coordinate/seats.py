@@ -14,7 +14,8 @@ from archwright.train.offers import Offer
 
 __all__ = ["Choice", "Seats"]
 
-#: Bytes of weights that the members may have together; a large table of categories leaves room for fewer.
+#: Bytes that the members' weights and outputs may have together; a large table of categories, or many classes, leave
+#: room for fewer.
 MOST_BYTES = 256 * 2**20
 
 
@@ -42,13 +43,12 @@ class Seats:
     def __init__(self, most: int, score: Callable[[npt.NDArray[np.float32]], float]) -> None:
         self._most, self._score = most, score
         self._taken: dict[str, Offer] = {}
+        self._is_full = False
 
     @property
     def lowest(self) -> float:
         """The score that a network must beat to be seated; minus infinity while a seat is free."""
-        if len(self._taken) < self._most:
-            return -math.inf
-        return min(offer.score for offer in self._taken.values())
+        return min(offer.score for offer in self._taken.values()) if self._is_full else -math.inf
 
     def take(self, offer: Offer) -> bool:
         """Seat `offer` if it is among the best; return whether it is."""
@@ -56,14 +56,16 @@ class Seats:
         if before is not None and before.score >= offer.score:
             return False
         self._taken[offer.arch] = offer
-        ranked = sorted(self._taken.values(), key=lambda each: each.score, reverse=True)
+        # Among equals the name decides, not who came first.
+        ranked = sorted(self._taken.values(), key=lambda each: (-each.score, each.arch))
         kept: list[Offer] = []
         size = 0
         for each in ranked[: self._most]:
-            size += sum(array.nbytes for array in each.net.arrays.values())
+            size += each.logits.nbytes + sum(array.nbytes for array in each.net.arrays.values())
             if kept and size > MOST_BYTES:
                 break
             kept.append(each)
+        self._is_full = len(kept) == self._most or len(kept) < len(ranked)
         self._taken = {each.arch: each for each in kept}
         return offer.arch in self._taken
 

@@ -67,10 +67,10 @@ class TrainEvaluator:
     device: str = "cpu"
     _data: tuple[Rows, Rows] | None = field(default=None, init=False, repr=False, compare=False)
     _own_best: float = field(default=-math.inf, init=False, repr=False, compare=False)
-    _offered: tuple[str, float] = field(default=("", -math.inf), init=False, repr=False, compare=False)
+    _offered: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_data": None, "_own_best": -math.inf, "_offered": ("", -math.inf)}
+        return {**self.__dict__, "_data": None, "_own_best": -math.inf, "_offered": {}}
 
     def evaluate(self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None) -> Result:
         """Train to `proposal.fidelity` epochs in total and return the best validation score so far.
@@ -108,7 +108,8 @@ class TrainEvaluator:
         if restored and state.best:
             self.offer(state, proposal.arch)
         fitted = fit_epochs(state, train, valid, horizon=horizon, metric=self.metric, limit=limit, on_epoch=on_epoch)
-        if fitted.steps:
+        if fitted.steps or restored:
+            # Of a training that an earlier session finished, this driver may not have heard.
             self.offer(state, proposal.arch, member=True)
         if fitted.steps and fitted.outcome != "diverged":
             self._save(state, proposal.arch)
@@ -151,11 +152,12 @@ class TrainEvaluator:
             return
         if score <= (least.seat if member else max(least.best, self._own_best)):
             return
-        if member and self._offered == (str(arch), score):
+        if member and self._offered.get(str(arch)) == score:
             return
         net = FrozenNet(state.best, self.inputs, state.net.widths, self.recipe.encoding)
         write_offer(self.offers, Offer(net, str(arch), score, state.best_epochs, state.best_logits))
-        self._own_best, self._offered = max(self._own_best, score), (str(arch), score)
+        self._own_best = max(self._own_best, score)
+        self._offered[str(arch)] = score
 
     def _save(self, state: TrainState, arch: Arch) -> None:
         try:
