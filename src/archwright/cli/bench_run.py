@@ -47,6 +47,10 @@ def run(
         int | None, Option(help=f"Trials; {_TRIALS} where nothing limits a run.", rich_help_panel=_LIMITS)
     ] = None,
     seconds: Annotated[str | None, Option(help="Simulated time: 12000s, 200m, 3h.", rich_help_panel=_LIMITS)] = None,
+    trainings: Annotated[
+        float | None,
+        Option(help="In place of these: simulated time of so many full trainings.", rich_help_panel=_LIMITS),
+    ] = None,
     epochs: Annotated[float | None, Option(help="Epochs in total.", rich_help_panel=_LIMITS)] = None,
     simulated_workers: Annotated[
         int, Option(help="Workers of each run, in simulated time.", min=1, rich_help_panel=_HOW)
@@ -68,18 +72,20 @@ def run(
     from archwright.core.budget import seconds as read_seconds
 
     if bench:
-        limit_s = None if seconds is None else read_seconds(seconds)
-        if limit_s is None and epochs is None and trials is None:
+        if all(limit is None for limit in (trials, seconds, epochs, trainings)):
             trials = _TRIALS
+        is_limited = any(limit is not None for limit in (trials, seconds, epochs))
+        limit_s = None if seconds is None else read_seconds(seconds)
+        budget = Budget(seconds=limit_s, trials=trials, epochs=epochs) if is_limited else None
         named = tuple(dict.fromkeys(Contestant.parse(text.strip()) for text in searchers.split(",") if text.strip()))
-        budget = Budget(seconds=limit_s, trials=trials, epochs=epochs)
         wanted = Experiment(
             _cases(bench, dataset=dataset, report=report_outcome),
             named,
             seeds,
             budget,
-            simulated_workers,
-            continue_trainings,
+            trainings=trainings,
+            workers=simulated_workers,
+            continued=continue_trainings,
         )
     else:
         wanted = ExperimentFolder(out).load()

@@ -74,7 +74,7 @@ class _Contest:
         """Take note of a finished chunk."""
         cell.run_s = took_s / len(seeds)
         self.done += len(seeds)
-        if len(self.folder.parts_of(cell.cell)) >= _PARTS:
+        if not cell.left or len(self.folder.parts_of(cell.cell)) >= _PARTS:
             _gather(self.folder, cell.cell)
         self.tell(cell.cell.name)
 

@@ -13,7 +13,7 @@ import numpy as np
 from archwright.coordinate.contestant import Contestant
 from archwright.coordinate.trial_file import Trials, read_trials
 from archwright.core.budget import Budget
-from archwright.core.errors import BenchError, NasError, RunError
+from archwright.core.errors import BenchError, BudgetError, NasError, RunError
 from archwright.core.files import write_atomically
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Case:
         n: Architectures.
         least_epochs: Epochs of the shortest training of `outcome` on record.
         full_epochs: Epochs of its full training; the same where there is one fidelity only.
+        training_s: Simulated seconds of a full training, the mean over architectures; its epochs where no seconds are
+            on record.
         has_seconds: Whether trainings have a cost, so that simulated time means something.
         score_sign: 1 where scores are the metric of `outcome`, -1 where they are its negative.
         score_metric: Metric of `outcome`. `score_unit`: of that metric.
@@ -63,6 +65,7 @@ class Case:
     n: int
     least_epochs: int
     full_epochs: int
+    training_s: float
     has_seconds: bool
     score_sign: int
     score_metric: str
@@ -106,7 +109,9 @@ class Experiment:
         cases: What to search.
         contestants: Who searches.
         seeds: Runs of each pair; their seeds are 0, 1, ...
-        budget: Of each run, in simulated seconds.
+        budget: Of each run; seconds are simulated. None where `trainings` is given.
+        trainings: In place of a budget: the simulated time that the workers together need for so many full
+            trainings of average cost, on each case.
         workers: Simulated workers of each run.
         continued: A training with more epochs goes on from the shorter one and costs only the added epochs; else each
             begins anew.
@@ -115,7 +120,8 @@ class Experiment:
     cases: tuple[Case, ...]
     contestants: tuple[Contestant, ...]
     seeds: int
-    budget: Budget
+    budget: Budget | None
+    trainings: float | None = None
     workers: int = 1
     continued: bool = False
 
@@ -124,11 +130,30 @@ class Experiment:
             raise RunError(
                 f"an experiment needs one seed and one worker or more, but {self.seeds} and {self.workers} were given"
             )
+        if (self.budget is None) == (self.trainings is None) or (self.trainings is not None and not self.trainings > 0):
+            raise BudgetError(
+                "an experiment needs either trials, seconds and epochs, or trainings above zero, but "
+                f"{self.budget} and {self.trainings} trainings were given"
+            )
         for case in self.cases:
-            if self.budget.seconds is not None and not case.has_seconds:
+            if self.budget is not None and self.budget.seconds is not None and not case.has_seconds:
                 raise BenchError(
-                    f"{case.name} has no training times, so seconds cannot limit a run on it; use --trials or --epochs"
+                    f"{case.name} has no training times, so seconds cannot limit a run; use --trials or --trainings"
                 )
+
+    def budget_of(self, case: Case) -> Budget:
+        """Return the budget of each run on a case."""
+        if self.budget is not None:
+            return self.budget
+        assert self.trainings is not None
+        return Budget(seconds=self.trainings * case.training_s / self.workers)
+
+    @property
+    def limits(self) -> str:
+        """The budget in words: `300 trials`."""
+        given = {"full trainings": self.trainings} if self.budget is None else asdict(self.budget)
+        named = {"simulated seconds" if name == "seconds" else name: limit for name, limit in given.items()}
+        return " and ".join(f"{limit:,g} {name}" for name, limit in named.items() if limit is not None)
 
     def cells(self) -> Iterator[Cell]:
         """Yield every pair of a case and a contestant."""
@@ -143,7 +168,8 @@ class Experiment:
             "cases": [asdict(case) for case in self.cases],
             "contestants": [str(contestant) for contestant in self.contestants],
             "seeds": self.seeds,
-            "budget": asdict(self.budget),
+            "budget": None if self.budget is None else asdict(self.budget),
+            "trainings": self.trainings,
             "workers": self.workers,
             "continued": self.continued,
         }
@@ -155,7 +181,8 @@ class Experiment:
             tuple(Case(**case) for case in said["cases"]),
             tuple(Contestant.parse(text) for text in said["contestants"]),
             said["seeds"],
-            Budget(**said["budget"]),
+            None if said["budget"] is None else Budget(**said["budget"]),
+            said["trainings"],
             said["workers"],
             said["continued"],
         )
@@ -331,6 +358,7 @@ def _case(bench: Bench, outcome: str, report: str) -> Case:
         n=len(bench),
         least_epochs=searched.epochs[0],
         full_epochs=searched.epochs[-1],
+        training_s=_training_s(bench, outcome),
         has_seconds=searched.seconds is not None,
         score_sign=1 if searched.higher_is_better else -1,
         score_metric=searched.metric,
@@ -342,8 +370,15 @@ def _checksum(folder: Path) -> str:
     return str(json.loads((folder / "bench.json").read_bytes())["checksum"])
 
 
+def _training_s(bench: Bench, outcome: str) -> float:
+    epochs = float(bench.outcome(outcome).epochs[-1])
+    if bench.outcome(outcome).seconds is None:
+        return epochs
+    seconds = bench.values(outcome, slice(None), split="seconds")
+    known = seconds[~np.isnan(seconds)]
+    return float(known.mean()) if len(known) else epochs
+
+
 def _said(experiment: Experiment) -> str:
-    limits = {name: limit for name, limit in asdict(experiment.budget).items() if limit is not None}
-    words = " and ".join(f"{limit:g} {name}" for name, limit in limits.items())
     how = ", trainings continued" if experiment.continued else ""
-    return f"{words} on {experiment.workers} simulated worker{'s' if experiment.workers != 1 else ''}{how}"
+    return f"{experiment.limits} on {experiment.workers} simulated worker{'s' if experiment.workers != 1 else ''}{how}"

@@ -133,7 +133,7 @@ def simulate(experiment: Experiment, cell: Cell, *, seed: int, answers: Path) ->
     # An evaluator that continues trainings remembers them, so each run needs its own.
     evaluator = _evaluator.__wrapped__(case, True) if experiment.continued else _evaluator(case, False)
     executor = SimulatedExecutor(evaluator, workers=experiment.workers)
-    return run(recorder, executor, experiment.budget, seed=seed)
+    return run(recorder, executor, experiment.budget_of(case), seed=seed)
 
 
 def contestant(cell: Cell) -> Searcher:

@@ -152,7 +152,7 @@ def _caption(contest: Contest, comparison: Comparison) -> str:
     reported = "what it is told" if contest.case.is_same_measure else measure(contest.case)
     return (
         f"Mean of {n} seeded runs; bands hold the middle half of them. The incumbent is the best so far by the score "
-        f"that the searcher sees ({_searched(contest.case)}); shown is {reported}. {_budget(comparison)} per run."
+        f"that the searcher sees ({_searched(contest.case)}); shown is {reported}. Each run has {_budget(comparison)}."
     )
 
 
@@ -162,10 +162,10 @@ def _searched(case: Case) -> str:
 
 
 def _budget(comparison: Comparison) -> str:
-    budget, workers = comparison.experiment.budget, comparison.experiment.workers
-    limits = [f"{text.count(limit)} {name}" for name in ("trials", "epochs") if (limit := getattr(budget, name))]
-    limits += [f"{text.count(budget.seconds)} simulated seconds"] if budget.seconds else []
-    return " and ".join(limits) + (f" on {workers} simulated workers" if workers > 1 else "")
+    experiment = comparison.experiment
+    time = "the simulated time of " if experiment.budget is None else ""
+    workers = f" on {experiment.workers} simulated workers" if experiment.workers > 1 else ""
+    return f"{time}{experiment.limits}{workers}"
 
 
 def _title(comparison: Comparison) -> str:

@@ -54,9 +54,9 @@ def ranks_svg(comparison: Comparison, overall: Overall) -> str:
     x = Scale(0.5, len(names) + 0.5, left, 940.0)
     bottom = height - 44
     parts = []
-    for rank in range(1, len(names) + 1):
-        parts.append(element("line", x1=x(rank), x2=x(rank), y1=8.0, y2=bottom, class_="grid"))
-        parts.append(label(str(rank), x=x(rank), y=bottom + 16, anchor="middle", class_="small"))
+    for tick in range(1, len(names) + 1):
+        parts.append(element("line", x1=x(tick), x2=x(tick), y1=8.0, y2=bottom, class_="grid"))
+        parts.append(label(str(tick), x=x(tick), y=bottom + 16, anchor="middle", class_="small"))
     for row, place in enumerate(np.argsort(overall.ranks, kind="stable").tolist()):
         y, rank, colour = 20.0 + row * row_height, float(overall.ranks[place]), place % len(COLOURS)
         parts.append(label(names[place], x=left - 60, y=y + 4, anchor="end", class_="strong"))
