@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from archwright.core.rng import derive
+
 
 def one_line(done, code, *words):
     assert done.returncode == code, (done.returncode, done.stderr)
@@ -89,6 +91,28 @@ def test_infinite_values_are_missing_values(archwright, tmp_path):
     done = archwright("fit", path, "--target", "y", "--budget", "5s", "--out", tmp_path / "run", "--json")
     assert done.returncode == 0, done.stderr
     assert "infinite" in done.stderr
+
+
+@pytest.mark.slow
+def test_ten_thousand_columns_are_read_and_predicted_from(archwright, tmp_path):
+    rng = derive(0, "wide")
+    path = tmp_path / "wide.csv"
+    values = rng.normal(size=(300, 10_000)).round(3)
+    lines = [",".join([*(f"x{i}" for i in range(10_000)), "y"])]
+    lines += [",".join([*map(str, row), "yes" if row[0] > 0 else "no"]) for row in values]
+    path.write_text("\n".join(lines) + "\n")
+    done = archwright("fit", path, "--target", "y", "--budget", "30s", "--out", tmp_path / "run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert archwright("predict", tmp_path / "run", path, "--json").returncode == 0
+
+
+def test_an_identifier_that_leaks_the_target_is_told(archwright, tmp_path):
+    path = tmp_path / "leak.csv"
+    path.write_text("a,given,y\n" + "".join(f"{i * 37 % 101},{i + 1000 * (i % 2)},{i % 2}\n" for i in range(120)))
+    done = archwright("fit", path, "--target", "y", "--budget", "1s", "--out", tmp_path / "run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "'given' looks like the target itself" in done.stderr
 
 
 def test_a_full_disk_is_the_systems_failure_and_nothing_is_lost(archwright, table, tmp_path):

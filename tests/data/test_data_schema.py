@@ -181,6 +181,18 @@ def test_columns_that_tell_the_target_are_named() -> None:
     assert [name in " ".join(notes) for name in ("'line'", "'near'")] == [True, False]
 
 
+def test_numbers_that_were_given_class_by_class_are_named() -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, N)
+    given = 10_000 * y + 10 * rng.permutation(N)
+    mixed = given.copy()
+    mixed[y.argmax()] = 5
+    frame = pd.DataFrame({"y": y, "given": given, "mixed": mixed})
+    notes = " ".join(Schema.infer(frame, target=TARGET).notes)
+    assert [name in notes for name in ("'given'", "'mixed'")] == [True, False]
+    assert not Schema.infer(frame.head(30), target=TARGET).notes
+
+
 def test_infinite_values_are_told() -> None:
     assert "1 infinite" in schema_of(x=[1.0, 2.0, np.inf]).warnings[0]
 

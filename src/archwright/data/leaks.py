@@ -20,10 +20,15 @@ _FIRST_ROWS = 1000
 # Fewer rows agree by chance too easily.
 _MIN_ROWS = 10
 _SAME = 1e-9
+# Rows that each of two classes needs before one threshold between them is no chance, whatever the number of columns.
+_APART_ROWS = 20
 
 
 def copies_target(feature: Feature, series: pd.Series[Any], kind: str, y: npt.NDArray[np.generic]) -> bool:
-    """Whether a column and the target tell the same: one to one for classes, a straight line for numbers.
+    """Whether a column alone tells the target: one to one for classes, a straight line for numbers.
+
+    Of two classes also where every number of one lies above every number of the other, as identifiers do that were
+    given class by class.
 
     Args:
         feature: What the column became.
@@ -38,6 +43,8 @@ def copies_target(feature: Feature, series: pd.Series[Any], kind: str, y: npt.ND
     if feature.kind == "numeric":
         values = np.nan_to_num(as_numbers(series), nan=np.inf)
         n_classes = len(np.unique(y))
+        if kind == "binary" and _are_apart(values[y == 1], values[y == 0]):
+            return True
         if len(np.unique(values[:_FIRST_ROWS])) > n_classes:
             return False
         return _one_to_one(np.unique(values, return_inverse=True)[1], y.astype(np.int64))
@@ -47,6 +54,12 @@ def copies_target(feature: Feature, series: pd.Series[Any], kind: str, y: npt.ND
 def _one_to_one(codes: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> bool:
     n_codes, n_classes = len(np.unique(codes)), len(np.unique(y))
     return n_codes == n_classes and len(np.unique(codes * (int(y.max()) + 1) + y)) == n_classes
+
+
+def _are_apart(some: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> bool:
+    if min(len(some), len(others)) < _APART_ROWS:
+        return False
+    return bool(some.min() > others.max() or some.max() < others.min())
 
 
 def _on_a_line(values: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> bool:
