@@ -78,6 +78,21 @@ def test_the_page_says_what_the_run_recorded(finished: RunFolder) -> None:
         assert words in page.text, words
 
 
+def test_a_committee_with_the_very_first_network_is_counted_well(tmp_path: Path) -> None:
+    # The first network is trained before there are candidates, so members may be more than these.
+    folder = full_run(tmp_path)
+    record = folder.load()
+    assert record.best is not None
+    first = {"arch": record.best["arch"], "widths": record.best["widths"], "score": 0.9, "epochs": 2.0}
+    record.incumbents[-1] |= {"what": "committee", "members": [first] * 40}
+    folder.save(record)
+    page = _Page(render(folder))
+    assert page.open == []
+    assert "40 of 40 trained networks, which answer together," in page.text
+    assert "The 40 networks that answer together" in page.text
+    assert "drawn from the best thirtieth" in page.text
+
+
 def test_the_page_needs_nothing_else(finished: RunFolder) -> None:
     html = write_report(finished).read_text(encoding="utf-8")
     page = _Page(html)

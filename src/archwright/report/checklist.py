@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archwright.coordinate.options import SearchOptions
 from archwright.coordinate.record import RunRecord
 from archwright.report import text
 from archwright.report.view import RunView
@@ -39,6 +40,13 @@ def _known(value: object, fact: str, missing: str) -> tuple[str, str]:
     return (YES, fact) if value else (NO, missing)
 
 
+def _search(record: RunRecord) -> dict[str, Any]:
+    """Return the settings of the search, also those that were left to their defaults."""
+    chosen = SearchOptions.from_json(record.settings)
+    found = {name: getattr(chosen, name) for name in ("explore", "unit", "workers", "max_trials", "max_epochs")}
+    return found | {"eta": chosen.survivor_of, "members": chosen.most_members}
+
+
 def _release(record: RunRecord) -> list[Answer]:
     section = "Releasing code"
     code = record.versions.get("archwright")
@@ -47,7 +55,7 @@ def _release(record: RunRecord) -> list[Answer]:
     shipped = _known(code, f"archwright {code}, Apache-2.0.", "The version of the code was not recorded.")
     space = record.space
     recipe = _facts(record.recipe)
-    search = _facts({k: record.settings.get(k) for k in ("explore", "unit", "eta", "workers", "max_trials")})
+    search = _facts(_search(record))
     return [
         Answer(section, "Code of the training pipeline of the final network", *shipped),
         Answer(

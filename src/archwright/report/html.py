@@ -127,7 +127,8 @@ def _sentence(view: RunView) -> str:
     if not n:
         return f"{end}The network was found after {at}; no candidate{of} finished a full rung of training."
     together = len(best.get("members") or ())
-    what = f"{together} of {n} trained networks, which answer together," if together > 1 else None
+    # The very first network, made to have one at all, may be a member, but is no candidate.
+    what = f"{together} of {max(n, together)} trained networks, which answer together," if together > 1 else None
     what = what or f"The best of {n} trained network{'s' if n != 1 else ''}"
     return f"{end}{what}{of}{chosen}; found after {at}."
 
