@@ -114,6 +114,8 @@ def run_experiment(
     with _only_one(folder):
         joined = folder.joined(wanted)
         folder.write(joined)
+        for leftover in folder.parts.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
         contest = _Contest(folder, wanted, jobs, watch or (lambda progress: None))
         for place, cell in enumerate(wanted.cells()):
             done = set(_gather(folder, cell).seeds)

@@ -195,7 +195,8 @@ def _write_answers(path: Path, answers: Sequence[Sequence[Proposal]]) -> None:
 
 def _read_answers(path: Path, space: str) -> list[Sequence[Proposal]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves a damaged file open that it opened itself.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             columns = [file[name].tolist() for name in ("genes", "is_full", "epochs", "notes")]
             lengths: list[int] = file["lengths"].tolist()
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
