@@ -25,7 +25,7 @@ __all__ = ["ABSENT", "Cell", "Link"]
 #: The operation that means "no edge", where operations are on edges.
 ABSENT = "none"
 
-_MOST_NODES = 20
+_MOST_NODES, _MOST_INPUTS = 16, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Cell(Part):
 
     Args:
         ops: Operations to choose from; each may be a part.
-        nodes: Number of nodes, 1..20, without inputs and output.
-        inputs: Number of inputs.
+        nodes: Number of nodes, 1..16, without inputs and output.
+        inputs: Number of inputs, 1..8.
         ops_on: `"node"` or `"edge"`.
         edges: The most edges there may be, those to the output included. Only without `predecessors`.
         predecessors: How many earlier ones each node reads.
@@ -87,7 +87,7 @@ class Cell(Part):
             raise SpaceError("the operations of a cell must be a list, but a mapping was given")
         object.__setattr__(self, "ops", Choice(self.ops).options)
         _require_between(self.nodes, 1, _MOST_NODES, "nodes")
-        _require_between(self.inputs, 1, _MOST_NODES, "inputs")
+        _require_between(self.inputs, 1, _MOST_INPUTS, "inputs")
         _require_known(self.ops_on, ("node", "edge"), "ops_on")
         if self.predecessors is not None:
             _require_between(self.predecessors, 1, self.inputs + self.nodes - 1, "predecessors")
@@ -250,10 +250,14 @@ class Cell(Part):
         """Return a random cell without fault, all equally likely."""
         if not self.is_full or (self.on_edge and self.absent is None):
             return super().draw(rng)
+        if self.edges is None:
+            # At least every second setting of free edges leads to the output.
+            while self.fault(own := super().draw(rng)) is not None:
+                pass
+            return own
         ops = rng.integers(len(self.ops), size=self.n_places).tolist()
-        most = len(self.pairs) if self.edges is None else self.edges
         kinds = len(self.ops) - 1 if self.on_edge else 1
-        weights = [self.wirings.number(k) * kinds**k for k in range(most + 1)]
+        weights = [self.wirings.number(k) * kinds**k for k in range(self.edges + 1)]
         edges = self.wirings.draw(weighted(weights, rng), rng)
         if not self.on_edge:
             return (*ops, *(int(pair in edges) for pair in self.pairs))

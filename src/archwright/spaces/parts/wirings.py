@@ -57,7 +57,7 @@ class Wirings:
 @cache
 def _ways(node: int, targets: int, reached: int, edges: int) -> int:
     """Return in how many ways `targets` nodes from `node` on read earlier ones, `reached` of which matter."""
-    if targets == 0:
+    if targets == 0 or edges > targets * node + targets * (targets - 1) // 2:
         return int(edges == 0)
     return sum(ways for _, _, ways in _steps(node, targets, reached, edges))
 
