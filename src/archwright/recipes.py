@@ -108,28 +108,29 @@ def tabnas(space: Space, limits: Limits, *, lr: float = 0.01, samples: int = 256
     return Reinforce(space, lr=lr, valid=limits, samples=samples)
 
 
-def hyperband(space: Space, max_epochs: int | None = None) -> Hyperband:
-    """Hyperband, Li et al., arXiv:1603.06560, section 3: eta 3, brackets from one epoch to `max_epochs`."""
-    return Hyperband(space, max_epochs, eta=3)
+def hyperband(space: Space, max_epochs: int | None = None, min_epochs: int = 1) -> Hyperband:
+    """Hyperband, Li et al., arXiv:1603.06560, section 3: eta 3, and as many brackets as there is room for."""
+    return Hyperband(space, max_epochs, min_epochs, eta=3)
 
 
-def hyperband_lce(space: Space, max_epochs: int | None = None) -> Hyperband:
-    """Hyperband as the code of NAS-Bench-x11 runs it: eta 3, from 12 epochs on."""
-    return Hyperband(space, max_epochs, min_epochs=1 if max_epochs is None else min(12, max_epochs), eta=3)
+def hyperband_lce(space: Space, max_epochs: int | None = None, min_epochs: int = 1) -> Hyperband:
+    """Hyperband as the code of NAS-Bench-x11 runs it: eta 3, trainings of 12 epochs at least."""
+    least = min_epochs if max_epochs is None else max(min_epochs, min(12, max_epochs))
+    return Hyperband(space, max_epochs, least, eta=3)
 
 
-def bohb(space: Space, max_epochs: int | None = None) -> Bohb:
+def bohb(space: Space, max_epochs: int | None = None, min_epochs: int = 1) -> Bohb:
     """BOHB, Falkner et al., arXiv:1807.01774, section 4: a third at random, 64 samples, factor 3, top 15 percent."""
-    return Bohb(space, max_epochs)
+    return Bohb(space, max_epochs, min_epochs)
 
 
-def bohb_nasbench(space: Space, max_epochs: int | None = None) -> Bohb:
+def bohb_nasbench(space: Space, max_epochs: int | None = None, min_epochs: int = 1) -> Bohb:
     """BOHB as NAS-Bench-101 (arXiv:1902.09635, supplement) tuned it and NAS-Bench-201 took it over.
 
     None at random, 4 samples, bandwidth factor 3, smallest bandwidth 0.3; bandwidths as in the authors' code.
     """
     tpe = Tpe(space, random_fraction=0.0, samples=4, min_bandwidth=0.3, reference=True)
-    return Bohb(space, max_epochs, tpe=tpe)
+    return Bohb(space, max_epochs, min_epochs, tpe=tpe)
 
 
 def nsga2(space: Space, smaller: tuple[str, ...] = ("params",), population: int = 20) -> Nsga2:
@@ -152,8 +153,8 @@ _PLAIN: dict[str, Callable[[Space], Searcher]] = {
     "nsga2": nsga2,
 }
 
-#: Recipes that also take the most epochs of a training.
-_BY_EPOCHS: dict[str, Callable[[Space, int | None], Searcher]] = {
+#: Recipes that also take the most and the fewest epochs of a training.
+_BY_EPOCHS: dict[str, Callable[[Space, int | None, int], Searcher]] = {
     "hyperband": hyperband,
     "hyperband_lce": hyperband_lce,
     "bohb": bohb,
@@ -164,7 +165,7 @@ _BY_EPOCHS: dict[str, Callable[[Space, int | None], Searcher]] = {
 RECIPES: tuple[str, ...] = tuple(sorted({*_PLAIN, *_BY_EPOCHS}))
 
 
-def build(name: str, space: Space, *, max_epochs: int | None = None) -> Searcher:
+def build(name: str, space: Space, *, max_epochs: int | None = None, min_epochs: int = 1) -> Searcher:
     """Return the searcher of a recipe.
 
     Args:
@@ -172,6 +173,7 @@ def build(name: str, space: Space, *, max_epochs: int | None = None) -> Searcher
         space: Where architectures come from.
         max_epochs: Epochs of a full training, for recipes that also train shorter. None means that there is one
             fidelity only.
+        min_epochs: Epochs of the shortest training, for those recipes.
 
     Raises:
         UnknownNameError: if there is no such recipe; the message offers the nearest one.
@@ -182,7 +184,7 @@ def build(name: str, space: Space, *, max_epochs: int | None = None) -> Searcher
         27
     """
     if name in _BY_EPOCHS:
-        return _BY_EPOCHS[name](space, max_epochs)
+        return _BY_EPOCHS[name](space, max_epochs, min_epochs)
     if name in _PLAIN:
         return _PLAIN[name](space)
     if name in CATALOGUE["searcher"]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +32,8 @@ class _Walk:
 
     scores: dict[Arch, float | None] = field(default_factory=dict)
     current: Arch | None = None
+    #: The best neighbour of `current` so far, the first of equals, if it is better than that.
+    better: Arch | None = None
     #: Neighbours of `current` without a result, in the space's order.
     missing: dict[Arch, Arch] = field(default_factory=dict)
     #: Finished starting points of the walk that is about to begin.
@@ -107,45 +108,41 @@ class LocalSearch:
             return
         key = self._key(proposal.arch)
         walk.scores[key] = trial.result.score
-        walk.missing.pop(key, None)
         if walk.current is not None:
-            self._climb(walk)
+            if walk.missing.pop(key, None) is not None:
+                self._compare(walk, proposal.arch)
+                self._climb(walk)
         elif proposal.note == _START:
             walk.starts.append(proposal.arch)
             if len(walk.starts) >= self.starts:
-                start = self._best(walk, walk.starts)
+                known = [arch for arch in walk.starts if walk.scores[self._key(arch)] is not None]
                 walk.starts.clear()
-                self._stand(walk, start)
+                if known:
+                    self._stand(walk, max(known, key=lambda arch: walk.scores[self._key(arch)] or 0.0))
+                    self._climb(walk)
 
-    def _stand(self, walk: _Walk, arch: Arch | None) -> None:
-        """Make `arch` the current one, and go on from there if its neighbours are known."""
-        walk.current = arch
-        walk.missing = {}
-        if arch is not None:
-            keyed = ((self._key(near), near) for near in self.space.neighbours(arch))
-            walk.missing = {key: near for key, near in keyed if key not in walk.scores}
-            self._climb(walk)
+    def _stand(self, walk: _Walk, arch: Arch) -> None:
+        """Make `arch` the current one."""
+        walk.current, walk.better, walk.missing = arch, None, {}
+        for near in self.space.neighbours(arch):
+            if (key := self._key(near)) in walk.scores:
+                self._compare(walk, near)
+            else:
+                walk.missing[key] = near
+
+    def _compare(self, walk: _Walk, near: Arch) -> None:
+        """Take note of a neighbour's score."""
+        assert walk.current is not None
+        score, bound = walk.scores[self._key(near)], walk.scores[self._key(walk.better or walk.current)]
+        if score is not None and bound is not None and score > bound:
+            walk.better = near
 
     def _climb(self, walk: _Walk) -> None:
-        """Move if it is time to, any number of times; scores only rise, so it ends."""
-        assert walk.current is not None
-        if self.move == "best" and walk.missing:
-            return
-        best = self._best(walk, itertools.chain([walk.current], self.space.neighbours(walk.current)))
-        if best is not None and _above(walk.scores[self._key(best)], walk.scores[self._key(walk.current)]):
-            self._stand(walk, best)
-        elif not walk.missing:
+        """Move as far as results are known; scores only rise, so it ends."""
+        while walk.better is not None and (self.move == "first" or not walk.missing):
+            self._stand(walk, walk.better)
+        if not walk.missing:
             walk.current = None
-
-    def _best(self, walk: _Walk, archs: Iterable[Arch]) -> Arch | None:
-        """Return the first of the best among those that have a score."""
-        best: Arch | None = None
-        top: float | None = None
-        for arch in archs:
-            score = walk.scores.get(self._key(arch))
-            if _above(score, top):
-                best, top = arch, score
-        return best
 
     def _unknown(self, walk: _Walk, running: set[Arch], rng: np.random.Generator) -> Arch | None:
         """Return a random architecture that is neither evaluated nor running; None if there is none."""
@@ -157,7 +154,3 @@ class LocalSearch:
             return None
         left = [arch for arch in self.space.enumerate() if self._key(arch) not in walk.scores.keys() | running]
         return left[int(rng.integers(len(left)))] if left else None
-
-
-def _above(score: float | None, other: float | None) -> bool:
-    return score is not None and (other is None or score > other)

@@ -40,12 +40,27 @@ class _Policy:
     steps: int = 0
     rewards: float = 0.0
     weight: float = 0.0
+    _softmax: FloatArray | None = None
 
     def probabilities(self) -> FloatArray:
-        """Return the policy [D, A]; each row sums to one."""
-        raised: FloatArray = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
-        raised /= raised.sum(axis=1, keepdims=True)
-        return raised
+        """Return the policy [D, A]; each row sums to one. Do not change it."""
+        if self._softmax is None:
+            self._softmax = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+            self._softmax /= self._softmax.sum(axis=1, keepdims=True)
+        return self._softmax
+
+    def ascend(self, gradient: FloatArray, *, lr: float, adam: bool) -> None:
+        """Move the logits along `gradient` [D, A], by one step."""
+        self._softmax = None
+        if not adam:
+            self.logits += lr * gradient
+            return
+        self.steps += 1
+        self.first += (1.0 - _BETA1) * (gradient - self.first)
+        self.second += (1.0 - _BETA2) * (gradient * gradient - self.second)
+        mean = self.first / (1.0 - _BETA1**self.steps)
+        spread = np.sqrt(self.second / (1.0 - _BETA2**self.steps))
+        self.logits += lr * mean / (spread + _EPSILON)
 
 
 @dataclass(frozen=True)
@@ -154,7 +169,7 @@ class Reinforce:
         # The gradient of log softmax is "one-hot minus what was to be expected".
         gradient = -self._expected(policy, trial.id)
         gradient[np.arange(len(genes)), genes] += 1.0
-        _ascend(policy, advantage * gradient, lr=self.lr, adam=self.optimizer == "adam")
+        policy.ascend(advantage * gradient, lr=self.lr, adam=self.optimizer == "adam")
 
     def _expected(self, policy: _Policy, trial_id: int) -> FloatArray:
         """Return how often each choice [D, A] is made by the policy, or by what is valid of it."""
@@ -178,15 +193,3 @@ def _chosen(bounds: FloatArray, uniform: FloatArray) -> npt.NDArray[np.int64]:
     """Return choices [B, D] for uniform numbers [B, D]: how many bounds [D, A] they reach."""
     picked: npt.NDArray[np.int64] = (uniform[:, :, None] >= bounds[None, :, :]).sum(axis=2)
     return picked
-
-
-def _ascend(policy: _Policy, gradient: FloatArray, *, lr: float, adam: bool) -> None:
-    if not adam:
-        policy.logits += lr * gradient
-        return
-    policy.steps += 1
-    policy.first += (1.0 - _BETA1) * (gradient - policy.first)
-    policy.second += (1.0 - _BETA2) * (gradient * gradient - policy.second)
-    mean = policy.first / (1.0 - _BETA1**policy.steps)
-    spread = np.sqrt(policy.second / (1.0 - _BETA2**policy.steps))
-    policy.logits += lr * mean / (spread + _EPSILON)
