@@ -1,6 +1,7 @@
 """The best network so far: taken from offers, kept in the model file, found again by the next session."""
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -190,6 +191,16 @@ def test_a_lost_model_without_checkpoints_begins_anew(task: Task, tmp_path: Path
     for path in folder.checkpoints.iterdir():
         path.unlink()
     assert begun(task, tmp_path, record=folder.load()).score == pytest.approx(0.5, abs=1e-5)
+
+
+def test_members_without_checkpoints_stay_in_the_model_without_a_word(
+    task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, _, best = committee(task, tmp_path)
+    for path in folder.checkpoints.iterdir():
+        path.unlink()
+    assert begun(task, tmp_path, record=folder.load()).score == best
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_model_that_the_record_does_not_know_yet_is_noted(task: Task, tmp_path: Path) -> None:

@@ -179,7 +179,8 @@ class Incumbent:
             try:
                 offer = read_checkpoint(path, arch=arch, inputs=inputs)
             except RunError as error:
-                logger.warning("a network of the sessions before stays in the model only: %s", error)
+                # The very first network has none: it is made to have one at all, and not trained further.
+                logger.info("a network of the sessions before stays in the model only: %s", error)
                 continue
             if len(offer.logits) == len(self._task.valid.y):
                 self._seats.take(offer)
