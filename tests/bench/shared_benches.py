@@ -79,9 +79,9 @@ def transnas_micro(data: Path, folder: Path) -> Path:
 
 
 def nb101(data: Path, folder: Path, *, rows: int = 20_001) -> Path:
-    """The first of 20,001 cells of NAS-Bench-101: validation accuracy (fraction) at 4, 12, 36 and 108 epochs, separate trainings.
+    """The first of 20,001 cells of NAS-Bench-101: validation accuracy (fraction) at 4, 12, 36 and 108 epochs.
 
-    Seconds are recorded for 108 epochs; those of shorter trainings are that share of them.
+    These are separate trainings. Seconds are recorded for 108 epochs; those of shorter ones are that share of them.
     """
     table = pd.read_parquet(data / "nb101" / "nb101_20k.parquet").head(rows)
     epochs = (4, 12, 36, 108)

@@ -134,7 +134,7 @@ def test_several_forms_of_one_network(imported):
             "arch,score,seed,ms\ntabular_mlp:0.0,1,1,5\ntabular_mlp:0.0,1,2,6\n",
             "column 'ms' has several values for one architecture",
         ),
-        ("arch,score\ntabular_mlp:0.0,1,2,3\nx,y\n", "must be a CSV or Parquet file|line 2"),
+        ("arch,score\ntabular_mlp:0.0,1,2,3\nx,y\n", "must be a CSV or Parquet file|line 3"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(imported, tmp_path, text, message):

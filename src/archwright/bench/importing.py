@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archwright.bench.home import bench_home
 from archwright.bench.outcome import Outcome, Provenance
 from archwright.bench.table import write_bench
 from archwright.core.arch import Arch
@@ -20,7 +21,7 @@ from archwright.core.catalog import suggestion
 from archwright.core.errors import BenchError, UnknownNameError
 from archwright.spaces.base import Space
 
-__all__ = ["IMPORTERS", "Imported", "import_bench", "importer", "importer_names"]
+__all__ = ["IMPORTERS", "Imported", "import_bench", "importer", "importer_names", "typed_options"]
 
 #: kind -> "module:function"; the function is `read(path, **options) -> Imported`. Plug-ins are entry points
 #: `archwright.importers`.
@@ -77,13 +78,13 @@ def importer(kind: str) -> Callable[..., Imported]:
     return read
 
 
-def import_bench(kind: str, path: str | Path, out: str | Path, **options: Any) -> Path:
+def import_bench(kind: str, path: str | Path, out: str | Path | None = None, **options: Any) -> Path:
     """Read a distribution, write it as a benchmark, and return the folder.
 
     Args:
         kind: A name of `importer_names()`.
         path: File or folder of the distribution.
-        out: Folder to write.
+        out: Folder to write; None takes the one where the benchmark is found by its name.
         options: What the reader takes besides the path; None counts as not given.
 
     Raises:
@@ -92,16 +93,56 @@ def import_bench(kind: str, path: str | Path, out: str | Path, **options: Any) -
     """
     read = importer(kind)
     given = {name: value for name, value in options.items() if value is not None}
-    taken = [name for name in inspect.signature(read).parameters if name != "path"]
-    for name in given:
-        if name not in taken:
-            raise BenchError(f"importer {kind!r} has no option {name!r}; it has {', '.join(taken) or 'none'}")
+    _require_options(kind, read, given)
+    for option in inspect.signature(read).parameters.values():
+        if option.name != "path" and option.default is option.empty and option.name not in given:
+            raise BenchError(f"importer {kind!r} needs the option {option.name!r}")
     source = Path(path)
     if not source.exists():
         raise BenchError(f"{source} must be a file or folder to import, but it does not exist")
     found = read(source, **given)
     fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    return write_bench(out, **fields)
+    return write_bench(bench_home() / found.name if out is None else out, **fields)
+
+
+def typed_options(kind: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return options of a reader, given as texts (on a command line), as the types that it declares.
+
+    Sequences are separated by commas; a truth is `true` or `false`.
+
+    Raises:
+        UnknownNameError: if there is no such kind.
+        BenchError: if the reader has no such option, or a text is not of its type.
+    """
+    read = importer(kind)
+    _require_options(kind, read, texts)
+    declared = inspect.signature(read).parameters
+    return {name: _typed(name, text, str(declared[name].annotation)) for name, text in texts.items()}
+
+
+def _require_options(kind: str, read: Callable[..., Imported], given: Iterable[str]) -> None:
+    taken = [name for name in inspect.signature(read).parameters if name != "path"]
+    for name in given:
+        if name not in taken:
+            raise BenchError(f"importer {kind!r} has no option {name!r}; it has {', '.join(taken) or 'none'}")
+
+
+def _typed(name: str, text: str, declared: str) -> Any:
+    """Return `text` as the type that an annotation such as `Sequence[int] | None` names."""
+    if "Sequence" in declared or "tuple" in declared:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return tuple(_typed(name, part, "int" if "[int" in declared else "str") for part in parts)
+    if "bool" in declared:
+        if text.lower() not in ("true", "false"):
+            raise BenchError(f"option {name!r} must be true or false, but {text!r} was given")
+        return text.lower() == "true"
+    for kind, make in (("int", int), ("float", float)):
+        if kind in declared:
+            try:
+                return make(text)
+            except ValueError:
+                raise BenchError(f"option {name!r} must be a number, but {text!r} was given") from None
+    return text
 
 
 def _known() -> dict[str, str]:
