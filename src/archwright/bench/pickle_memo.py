@@ -47,10 +47,7 @@ class Memo:
         """
         if index not in self._items:
             return self.get_run(index, 1)[0]
-        value = self._items[index]
-        if value is _Gone:
-            raise KeyError(index)
-        return value
+        return self._items[index]
 
     def get_run(self, start: int, n: int) -> tuple[str, ...]:
         """Return `n` texts of one run from `start` on.
@@ -70,9 +67,5 @@ class Memo:
     def forget_dicts(self, since: int) -> None:
         """Let go of the dicts that came under `since` and later numbers, so that their memory is free."""
         while self._dicts and self._dicts[-1] >= since:
-            # The number stays taken: the next value without a number of its own counts on it.
-            self._items[self._dicts.pop()] = _Gone
-
-
-class _Gone:
-    """Stands for a value that was handed over and not kept."""
+            # The number stays taken: `count` goes on, and the number is not given again.
+            self._items.pop(self._dicts.pop(), None)

@@ -79,10 +79,10 @@ def _read_texts(
         return False
     heads, names, places, floats = zip(*item.findall(found.group()), strict=True)
     start = memo.count
-    as_said = all(head[1] == len(name) for head, name in zip(heads, names, strict=True))
+    as_said = [head[1] for head in heads] == list(map(len, names))
     if not as_said or not _in_order(places, start) or not memo.can_take_run(start):
         return False
-    keys = [name.decode("ascii") for name in names]
+    keys = b"\n".join(names).decode("ascii").split("\n")
     memo.put_run(start, keys)
     source.place = found.end()
     _push(stack, keys, np.frombuffer(b"".join(floats), ">f8").tolist())
@@ -90,9 +90,11 @@ def _read_texts(
 
 
 def _in_order(places: Sequence[bytes], start: int) -> bool:
-    """Return whether memo numbers, where they are given, are the next free ones."""
-    given = ((n, place) for n, place in enumerate(places) if len(place) > 1)
-    return all(int.from_bytes(place[1:], "little") == start + n for n, place in given)
+    """Return whether memo numbers are the next free ones."""
+    if set(places) == {b"\x94"}:
+        return True  # numbered by their order
+    numbers = [int.from_bytes(place[1:], "little") for place in places]
+    return numbers == list(range(start, start + len(numbers)))
 
 
 def _from_memo(memo: Memo, numbers: npt.NDArray[np.uint32]) -> Sequence[Any]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,7 @@ _DATASETS = {
 }
 _KNOWN = frozenset({"arch_index", "arch_str", "all_results", "dataset_seed"})
 _MOST_EPOCHS = 10_000
-_FIRST_ROWS = 256
+_BLOCK = 256
 
 
 class Records:
@@ -68,21 +68,21 @@ class Records:
         return sorted(self._row_of)
 
     def outcomes(self) -> list[Outcome]:
-        """Return the outcomes; the arrays that they are made of are let go on the way.
+        """Return the outcomes; the records are let go.
 
         `cifar10` pairs what a search sees (the training on half of the images, and its seconds) with the test
         accuracy of the training on all of them, as the official API does. `cifar10-valid` is the former alone,
         `cifar10-full` the latter; `cifar100-ori` and `imagenet16-120-ori` have the accuracy on all test images.
         """
         schedules = sorted({epochs for _, epochs, _ in self._curves}, reverse=True)
-        found = [self._outcome(name, epochs, parts) for epochs in schedules for name, parts in _OUTCOMES.items()]
+        made: dict[Any, FloatArray] = {}
+        found = [self._outcome(name, epochs, made) for epochs in schedules for name in _OUTCOMES]
         self._curves.clear()
         return [outcome for outcome in found if outcome is not None]
 
     def measures(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return `params`, `flops` (both counts) and `latency_s` of each data set, as columns [N]."""
-        rows = self._rows()
-        columns = {name: values.array(rows)[:, 0].astype(np.float64) for name, values in sorted(self._numbers.items())}
+        columns = {name: self._column(values) for name, values in sorted(self._numbers.items())}
         # The files count parameters and multiplications in millions, as exact decimals.
         return {
             name: column if name.startswith("latency") else np.rint(column * 1e6) for name, column in columns.items()
@@ -90,6 +90,11 @@ class Records:
 
     def _rows(self) -> npt.NDArray[np.int64]:
         return np.array([self._row_of[index] for index in self.indexes()], dtype=np.int64)
+
+    def _column(self, values: _Curves) -> npt.NDArray[np.float64]:
+        column = np.full((len(self._row_of), 1), np.nan)
+        values.copy_to(column, self._rows())
+        return column[:, 0]
 
     def _add(self, row: int, dataset: str, seed: int, trial: Mapping[str, Any]) -> None:
         epochs = int(trial["epochs"])
@@ -108,11 +113,12 @@ class Records:
         for name, value in costs.items():
             self._numbers.setdefault(f"{name}@{_DATASETS[dataset]}", _Curves(1, np.float64)).put(row, [float(value)])
 
-    def _outcome(self, name: str, epochs: int, parts: Mapping[str, tuple[str, str]]) -> Outcome | None:
-        seeds = sorted(
-            {seed for dataset, name in parts.values() for seed in self._curves.get((dataset, epochs, name), ())}
+    def _outcome(self, name: str, epochs: int, made: dict[Any, FloatArray]) -> Outcome | None:
+        parts = _OUTCOMES[name]
+        seeds = tuple(
+            sorted({seed for part in parts.values() for seed in self._curves.get((part[0], epochs, part[1]), ())})
         )
-        arrays = {split: self._stacked(source, epochs, seeds) for split, source in parts.items()}
+        arrays = {split: self._stacked(part, epochs, seeds, made) for split, part in parts.items()}
         given = {split: array for split, array in arrays.items() if array is not None and not np.isnan(array).all()}
         if not given.keys() & {"valid", "test"}:
             return None
@@ -127,16 +133,20 @@ class Records:
             seconds=given.get("seconds"),
         )
 
-    def _stacked(self, source: tuple[str, str], epochs: int, seeds: Sequence[int]) -> FloatArray | None:
-        of_seed = self._curves.get((source[0], epochs, source[1]))
+    def _stacked(
+        self, part: tuple[str, str], epochs: int, seeds: tuple[int, ...], made: dict[Any, FloatArray]
+    ) -> FloatArray | None:
+        """Return the array [N, S, E] of a part; outcomes that have one in common share it."""
+        of_seed = self._curves.get((part[0], epochs, part[1]))
         if of_seed is None:
             return None
-        rows = self._rows()
-        array = np.full((len(rows), len(seeds), epochs), np.nan, dtype=np.float32)
-        for place, seed in enumerate(seeds):
-            if seed in of_seed:
-                array[:, place] = of_seed[seed].array(rows)
-        return array
+        key = (part, epochs, seeds)
+        if key not in made:
+            made[key] = np.full((len(self._row_of), len(seeds), epochs), np.nan, dtype=np.float32)
+            for place, seed in enumerate(seeds):
+                if seed in of_seed:
+                    of_seed[seed].copy_to(made[key][:, place], self._rows())
+        return made[key]
 
 
 #: Outcome -> split -> (data set of the training, name of the evaluation there).
@@ -166,28 +176,26 @@ for _dataset in ("cifar100", "ImageNet16-120"):
 
 
 class _Curves:
-    """Rows of E numbers that grow with the highest row."""
+    """Rows of E numbers, in blocks, so that growing copies nothing."""
 
     def __init__(self, epochs: int, dtype: npt.DTypeLike = np.float32) -> None:
-        self._values = np.full((_FIRST_ROWS, epochs), np.nan, dtype=dtype)
+        self._epochs = epochs
+        self._dtype = dtype
+        self._blocks: list[npt.NDArray[Any]] = []
 
     def put(self, row: int, curve: npt.ArrayLike) -> None:
         """Set a row; numbers of an architecture that come twice stay the first ones."""
-        if row >= len(self._values):
-            more = np.full_like(
-                self._values, np.nan, shape=(max(row + 1, 2 * len(self._values)), self._values.shape[1])
-            )
-            more[: len(self._values)] = self._values
-            self._values = more
-        if np.isnan(self._values[row]).all():
-            self._values[row] = curve
+        while row >= _BLOCK * len(self._blocks):
+            self._blocks.append(np.full((_BLOCK, self._epochs), np.nan, dtype=self._dtype))
+        place = self._blocks[row // _BLOCK][row % _BLOCK]
+        if np.isnan(place).all():
+            place[:] = curve
 
-    def array(self, rows: npt.NDArray[np.int64]) -> FloatArray:
-        """Return the rows asked for; NaN where nothing was put."""
-        found = np.full((len(rows), self._values.shape[1]), np.nan, dtype=self._values.dtype)
-        inside = rows < len(self._values)
-        found[inside] = self._values[rows[inside]]
-        return found
+    def copy_to(self, target: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> None:
+        """Copy the rows asked for to `target` [N, E]; what was not put is left as it is."""
+        for number, block in enumerate(self._blocks):
+            inside = np.flatnonzero(rows // _BLOCK == number)
+            target[inside] = block[rows[inside] % _BLOCK]
 
 
 def _by_epoch(values: Mapping[int, float], epochs: int) -> npt.NDArray[np.float64]:

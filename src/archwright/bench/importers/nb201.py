@@ -28,8 +28,8 @@ _NOTE = (
 def read(path: Path) -> Imported:
     """Return NAS-Bench-201: four trainings' data sets, schedules of 12 and 200 epochs, with full curves.
 
-    The file of 4.7 GB is read one record at a time, without torch; it takes some minutes, and memory for the result
-    only. Version 1.0 is read as well.
+    The file of 4.7 GB is read one record at a time, without torch: about five minutes, and about 2 GB of memory.
+    Version 1.0 is read as well.
 
     Args:
         path: `NAS-Bench-201-v1_1-096897.pth`.
