@@ -16,6 +16,9 @@ from archwright.spaces.base import Space
 
 __all__ = ["Contestant"]
 
+#: Settings in epochs, which the benchmark must know.
+_EPOCHS = ("fidelity", "min_epochs", "max_epochs")
+
 #: A contestant's text becomes a part of file names.
 _TEXT = re.compile(r"[A-Za-z0-9_.+-]+(:[A-Za-z_]+=[A-Za-z0-9_.+-]+)*")
 
@@ -85,6 +88,10 @@ class Contestant:
             made: Searcher = find("searcher", self.name)(space, **settings)
         except (TypeError, ValueError) as error:
             raise SpaceError(f"searcher {str(self)!r} cannot be made: {error}") from error
+        for name in _EPOCHS:
+            asked = getattr(made, name, None)
+            if name in settings and asked is not None and not least <= asked <= full:
+                raise SpaceError(f"{name} of {self.name!r} must be in epochs {least}..{full}, but {asked} was given")
         return made
 
     def __str__(self) -> str:
