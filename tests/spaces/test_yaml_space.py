@@ -134,7 +134,7 @@ def test_text_that_grows_by_its_aliases_is_refused() -> None:
 
 def test_deep_text_is_refused() -> None:
     with pytest.raises(SpaceError, match="levels"):
-        parse_space("[" * 400)
+        parse_space("[" * 1000)
     with pytest.raises(SpaceError, match="levels"):
         parse_space("name: x\nspace: " + "{chain: [" * 40 + "{choice: [a, b]}" + "]}" * 40)
 
