@@ -78,8 +78,8 @@ def read(path: Path) -> Imported:
         with reading(file.path, _WHAT):
             _place(file, space, rows, row_of)
     outcomes = []
-    for n_epochs in sorted({int(file.head["epochs"]) for file in trainings}):
-        same = sorted((f for f in trainings if f.head["epochs"] == n_epochs), key=lambda file: int(file.head["seed"]))
+    for n_epochs in sorted({file.head["epochs"] for file in trainings}):
+        same = sorted((f for f in trainings if f.head["epochs"] == n_epochs), key=lambda file: file.head["seed"])
         outcomes.append(_outcome(n_epochs, same, row_of, len(rows)))
     measures: dict[str, npt.ArrayLike] = {}
     for file in files:
@@ -107,6 +107,8 @@ def _file(path: Path) -> _File:
         kind = head["dataset_type"]
         if kind not in _KINDS or not rows:
             raise ValueError(f"it holds {len(rows)} rows of the kind {kind!r}")
+        if kind == "training":
+            head = head | {"epochs": int(head["epochs"]), "seed": int(head["seed"])}
         return _File(path, kind, head, rows)
 
 

@@ -23,6 +23,8 @@ __all__ = ["read"]
 _WHAT = "a precomputed file of NAS-Bench-360 (NATS-tss-v1_0-daa55.pickle.pbz2), or a folder of them"
 _RECORD = frozenset({"arch_index", "arch_str", "all_results"})
 _FULL_EPOCHS = 200
+#: Far more than any training here has: a damaged number must not fill the memory.
+_MOST_EPOCHS = 10_000
 
 #: Data set: metric, unit, whether higher is better, and the fields of a training that hold it.
 _DATASETS = {
@@ -113,6 +115,8 @@ def read(path: Path) -> Imported:
 def _splits(dataset: str, trial: Mapping[str, Any]) -> dict[str, npt.ArrayLike]:
     *_, kind = _DATASETS[dataset]
     epochs, names = range(int(trial["epochs"])), trial["eval_names"]
+    if not 0 < len(epochs) <= _MOST_EPOCHS:
+        raise ValueError(f"a training has {len(epochs)} epochs")
     validation = next((name for name in _VALIDATIONS if name in names), None)
     if validation is None:
         raise ValueError(f"a training was evaluated on {', '.join(map(str, names))}, not on {_TEST}")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +28,14 @@ _ODD = (
     AttributeError,
     EOFError,
     LookupError,
+    # What zipfile says to a method of compression that it does not have, and numpy to a damaged head of an array.
+    NotImplementedError,
     OSError,
     RecursionError,
+    SyntaxError,
     TypeError,
     ValueError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
