@@ -144,6 +144,10 @@ def test_cells_that_the_file_lacks_have_no_measures(small: Path, tmp_path: Path)
     found = read(small, bench=str(folder))
     np.testing.assert_array_equal(found.measures["edgegpu_latency_ms@cifar10"], [2.5, np.nan])
     np.testing.assert_array_equal(found.measures["params"], [1, 2])
+    # The benchmark itself may be what is written.
+    bench = Bench.open(import_bench("hw_nas", small, folder, bench=str(folder)), verify=True)
+    np.testing.assert_array_equal(bench.measures["edgegpu_latency_ms@cifar10"], [2.5, np.nan])
+    np.testing.assert_array_equal(bench.values("cifar10", bench.rows(archs)), [90, 80])
 
 
 def test_without_a_benchmark_the_measure_is_what_a_search_minimises(small: Path) -> None:

@@ -66,10 +66,7 @@ def read(
         raise BenchError(f"the space of HW-NAS-Bench must be nb201 or fbnet, but {space!r} was given")
     base = None if bench is None else _opened(bench, space)
     with reading(path, _WHAT):
-        content = read_pickle(path)
-        entry = content.get(_ENTRIES[space]) if isinstance(content, dict) else None
-        if not isinstance(entry, dict):
-            raise refusal(path, _WHAT, f"it has no entry {_ENTRIES[space]!r}")
+        entry = _entry(read_pickle(path), space, path)
         if space == "nb201":
             archs, measures = _cells(entry), _of_cells(entry)
         else:
@@ -80,6 +77,13 @@ def read(
 
 #: Space -> its entry in the file.
 _ENTRIES = {"nb201": "nasbench201", "fbnet": "fbnet"}
+
+
+def _entry(content: Any, space: str, path: Path) -> Mapping[str, Any]:
+    entry = content.get(_ENTRIES[space]) if isinstance(content, dict) else None
+    if not isinstance(entry, dict):
+        raise refusal(path, _WHAT, f"it has no entry {_ENTRIES[space]!r}")
+    return entry
 
 
 def _opened(bench: str, space: str) -> Bench:

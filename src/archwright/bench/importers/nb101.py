@@ -45,7 +45,7 @@ def read(path: Path) -> Imported:
     """Return NAS-Bench-101: 423,624 cells, three trainings of each length, at the end and halfway.
 
     Rows are canonical forms of cells in the order of the file, so every way to write a cell finds its row. The full
-    file, 5 million records in 2 GB, takes about five minutes and 0.6 GB of memory.
+    file, 5 million records in 2 GB, takes about three minutes and 1 GB of memory.
 
     Args:
         path: `nasbench_full.tfrecord`, `nasbench_only108.tfrecord`, or the folder with one of them (the full one, if

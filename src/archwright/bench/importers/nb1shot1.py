@@ -26,6 +26,7 @@ __all__ = ["read"]
 
 _WHAT = "NAS-Bench-101: its TFRecord file, or the folder of an imported benchmark 'nb101'"
 _SUBSETS = (1, 2, 3)
+_CITATION = "Zela, Siems, Hutter: NAS-Bench-1Shot1, ICLR 2020, arXiv:2001.10422"
 
 
 def read(path: Path, *, subset: int = 1) -> Imported:
@@ -47,35 +48,30 @@ def read(path: Path, *, subset: int = 1) -> Imported:
         raise BenchError(f"a subset of NAS-Bench-1Shot1 must be 1, 2 or 3, but {subset} was given")
     source = _source(path)
     space = NasBench1Shot1(int(subset))
-    row_of = {tuple(genes): row for row, genes in enumerate(np.asarray(source.archs).tolist())}
-    archs, rows = [], []
-    cells, whole = _cells(space), NasBench101()
-    for arch in cells:
-        row = row_of.get(whole.canonical(space.as_nb101(arch)).genes)
-        if row is not None:
-            archs.append(arch)
-            rows.append(row)
-    if not rows:
+    cells = _cells(space)
+    row_of = _rows(space, cells, source)
+    if not row_of:
         raise refusal(path, _WHAT, f"it has none of the cells of subset {subset}")
-    missing = len(cells) - len(rows)
+    missing = len(cells) - len(row_of)
     note = f" {missing:,} of {len(cells):,} cells are not in it." if missing else ""
-    citation = "Zela, Siems, Hutter: NAS-Bench-1Shot1, ICLR 2020, arXiv:2001.10422; results: "
     provenance = replace(
         source.provenance,
-        citation=citation + source.provenance.citation,
+        citation=f"{_CITATION}; results: {source.provenance.citation}",
         note=f"Cells of subset {subset} of NAS-Bench-1Shot1. {source.provenance.note}{note}",
     )
-    taken = np.array(rows)
-    return Imported(
-        space.name,
-        space,
-        archs,
-        [_part(outcome, taken) for outcome in source.outcomes],
-        provenance,
-        {name: np.asarray(column)[taken] for name, column in source.measures.items()},
-        dict(source.units),
-        unique=True,
-    )
+    rows = np.array(list(row_of.values()))
+    outcomes = [_part(outcome, rows) for outcome in source.outcomes]
+    measures = {name: np.asarray(column)[rows] for name, column in source.measures.items()}
+    units = dict(source.units)
+    return Imported(space.name, space, list(row_of), outcomes, provenance, measures, units, unique=True)
+
+
+def _rows(space: NasBench1Shot1, cells: Sequence[Arch], source: Imported) -> dict[Arch, int]:
+    """Return the row in `source` of each cell that is there."""
+    whole = NasBench101()
+    row_of = {tuple(genes): row for row, genes in enumerate(np.asarray(source.archs).tolist())}
+    found = {cell: row_of.get(whole.canonical(space.as_nb101(cell)).genes) for cell in cells}
+    return {cell: row for cell, row in found.items() if row is not None}
 
 
 def _source(path: Path) -> Imported:
