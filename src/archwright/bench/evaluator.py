@@ -81,7 +81,7 @@ class TableEvaluator:
         _require_split(self.bench, self.outcome, split)
         self._sign = 1.0 if self.outcome.higher_is_better else -1.0
         self._space = self.bench.space.name
-        self._rows: dict[tuple[int, ...], int] = {}
+        self._rows: dict[tuple[int, ...], int] = _rows(self.bench)
         self._results: dict[tuple[tuple[int, ...], int | None, int | None], Result] = {}
         self._trained: dict[tuple[int, ...], tuple[float, int | None]] = {}
         self._scores = _Table(self.outcome, split, self._sign)
@@ -246,6 +246,13 @@ def _reopened(
         continued=continued,
         epoch_s=epoch_s,
     )
+
+
+def _rows(bench: Bench) -> dict[tuple[int, ...], int]:
+    """Return the row of each architecture of a small benchmark: asked one by one, a dictionary is 50 times as fast."""
+    if bench.genes.size > _LISTED:
+        return {}
+    return {tuple(genes): row for row, genes in enumerate(bench.genes.tolist())}
 
 
 def _only(bench: Bench) -> str:

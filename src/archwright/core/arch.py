@@ -25,6 +25,10 @@ class Arch:
     space: str
     genes: tuple[int, ...]
 
+    def __hash__(self) -> int:
+        # Spaces are seldom mixed in one table, and searchers hash architectures all the time.
+        return hash(self.genes)
+
     def __str__(self) -> str:
         return f"{self.space}:{'.'.join(map(str, self.genes))}"
 

@@ -130,9 +130,13 @@ class Hyperband:
             note = _note(bracket, rung)
             done = progress.rungs.get(note, [])
             running = [proposal.arch for proposal in history.pending if proposal.note == note]
-            begun = {trial.proposal.arch for trial in done} | set(running)
-            if rung == 0:
-                fresh = self._candidates(history, min(n, alive - len(done) - len(running)), begun, rng)
+            room = alive - len(done) - len(running)
+            # A full rung is passed by its count alone: to rank the finished rungs at every question costs far more.
+            begun = {trial.proposal.arch for trial in done}.union(running) if room > 0 else set()
+            if room <= 0:
+                fresh = []
+            elif rung == 0:
+                fresh = self._candidates(history, min(n, room), begun, rng)
             else:
                 fresh = [arch for arch in _ranked(before)[:alive] if arch not in begun]
             if fresh:
