@@ -89,7 +89,7 @@ def test_each_data_set_below_a_folder_is_an_outcome(tmp_path: Path) -> None:
 
 
 def test_a_training_that_ended_with_nan_is_missing_from_there_on(tmp_path: Path) -> None:
-    ended = log(RNN, [9.0, math.nan], status="loss is nan!")
+    ended = log(RNN, [9.0, math.inf, math.nan], status="loss is nan!")
     found = read(write_zip(tmp_path / "logs.zip", [ended, log(OTHER, [6.0, 5.0, 4.0])]))
     (outcome,) = found.outcomes
     np.testing.assert_array_equal(outcome.array("valid")[0, 0], [9.0, np.nan, np.nan])

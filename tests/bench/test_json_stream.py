@@ -18,7 +18,7 @@ values = st.recursive(st.none() | st.integers() | st.floats(allow_nan=False) | s
 tables = st.dictionaries(st.text(), st.dictionaries(st.text(), values))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(table=tables, block=st.integers(1, 40), indent=st.none() | st.integers(0, 2))
 def test_entries_are_those_of_the_whole_file(
     table: dict[str, dict[str, Any]], block: int, indent: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

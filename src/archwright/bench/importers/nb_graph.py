@@ -126,7 +126,7 @@ def _genes(space: Space, number: int, *, small: bool) -> tuple[int, ...]:
 
 def _add(dataset: _Dataset, row: int, seed: int | None, info: Mapping[str, Any]) -> None:
     if "dur" in info:
-        epochs = np.array([tuple(map(float, each[: len(_COLUMNS)])) for each in info["dur"]], dtype=np.float32)
+        epochs = np.array([tuple(map(float, each[: len(_COLUMNS)])) for each in info["dur"]], dtype=np.float64)
         if epochs.ndim != 2:
             raise ValueError(f"a training has {len(info['dur'])} epochs of no common form")
         dataset.full.add(row, {split: epochs[:, column] for split, column in _COLUMNS.items()}, seed=seed)

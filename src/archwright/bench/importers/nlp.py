@@ -88,8 +88,7 @@ def _add(curves: Curves, row: int, log: Mapping[str, Any]) -> None:
     lengths = {len(curve) for curve in (*splits.values(), seconds)}
     if len(lengths) != 1:
         raise ValueError(f"the curves of recipe {log['recepie_id']} have lengths {sorted(lengths)}")
-    finite = {split: np.where(np.isfinite(curve), curve, np.nan) for split, curve in splits.items()}
-    curves.add(row, finite | {"seconds": seconds})
+    curves.add(row, splits | {"seconds": seconds})
     curves.note(row, params=log["num_params"])
 
 

@@ -112,14 +112,14 @@ class Curves:
 
         Args:
             row: Of its architecture.
-            splits: Curves [E] by `valid`, `test`, `train`, `seconds`. They may be shorter than others'.
+            splits: Curves [E] by `valid`, `test`, `train`, `seconds`. They may be shorter than others'. Infinite
+                numbers, and those too large for float32, count as missing.
             seed: Place among the seeds; None takes the next one of that architecture.
         """
         count = self._runs_of.get(row, 0)
         place = count if seed is None else seed
         self._runs_of[row] = max(count, place + 1)
-        curves = {split: np.atleast_1d(np.asarray(curve, dtype=np.float32)) for split, curve in splits.items()}
-        self._runs.setdefault((row, place), {}).update(curves)
+        self._runs.setdefault((row, place), {}).update({split: _finite(curve) for split, curve in splits.items()})
 
     def note(self, row: int, **numbers: float) -> None:
         """Keep numbers of an architecture: the first one that is given stays."""
@@ -165,3 +165,11 @@ class Curves:
             column[list(of_row)] = list(of_row.values())
             columns[name] = column
         return columns
+
+
+def _finite(curve: npt.ArrayLike) -> FloatArray:
+    """Return a curve [E] as float32, NaN where it has no finite number."""
+    with np.errstate(over="ignore"):
+        values = np.atleast_1d(np.array(curve, dtype=np.float64)).astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
