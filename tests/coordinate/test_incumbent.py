@@ -11,6 +11,7 @@ import pytest
 
 from archwright.coordinate.incumbent import Incumbent
 from archwright.coordinate.record import RunFolder, RunRecord
+from archwright.core.arch import Arch
 from archwright.core.rng import derive
 from archwright.data.metrics import ranking_score, score
 from archwright.data.tables import read_table
@@ -171,6 +172,18 @@ def test_the_next_session_hears_the_members_again(task: Task, tmp_path: Path) ->
     assert isinstance(incumbent.net, Committee)
     assert len(incumbent.net.members) == 3
     assert incumbent.score > best
+
+
+def test_the_next_session_also_hears_who_was_no_member(task: Task, tmp_path: Path) -> None:
+    folder, _, best = committee(task, tmp_path)
+    third = offer(task, "s:3", [1.0, 0.0, 1.0])
+    keep(folder, third)
+    incumbent = begun(task, tmp_path, record=folder.load())
+    incumbent.hear([Arch.parse(third.arch)], inputs(task))
+    assert incumbent.combine()
+    assert incumbent.score > best
+    assert incumbent.net is not None
+    assert len(incumbent.net.members) == 3
 
 
 @pytest.mark.parametrize("what", ["missing", "damaged"])

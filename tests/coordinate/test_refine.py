@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from archwright.coordinate.cost import EpochCost, Timed
+from archwright.coordinate.earlier import Earlier
 from archwright.coordinate.filter import WholeFilter
 from archwright.coordinate.options import SearchOptions
 from archwright.coordinate.refine import Refinement
@@ -33,7 +34,9 @@ class Peaked:
         return Result(max(curve), cost_s, curve, {"epoch_s": 1.0})
 
 
-def refined(evaluator: Peaked, *, left_s: float, workers: int = 1, preset: str = "default") -> tuple[Study, float]:
+def refined(
+    evaluator: Peaked, *, left_s: float, workers: int = 1, preset: str = "default", earlier: Earlier | None = None
+) -> tuple[Study, float]:
     executor = SimulatedExecutor(evaluator, workers=workers)
     study, options = Study(), SearchOptions(preset=preset)
     cost = EpochCost(SPACE, 20, rows=1000)
@@ -52,7 +55,15 @@ def refined(evaluator: Peaked, *, left_s: float, workers: int = 1, preset: str =
     )
     found = WholeFilter(SPACE, d=20, n_outputs=1, seed=0, study=study)
     refinement = Refinement(
-        session, space=SPACE, filter=found, cost=cost, executor=executor, study=study, options=options, cap=CAP
+        session,
+        space=SPACE,
+        filter=found,
+        cost=cost,
+        executor=executor,
+        study=study,
+        options=options,
+        cap=CAP,
+        earlier=earlier,
     )
     refinement.walk()
     return study, executor.now()
@@ -85,3 +96,22 @@ def test_the_papers_rungs_count_up_from_two_epochs() -> None:
     fidelities = [trial.proposal.fidelity for trial in study.trials]
     assert fidelities[0] == 2
     assert sorted(set(fidelities))[:3] == [2, 4, 8]
+
+
+def test_a_resumed_session_chooses_what_was_not_trained_before() -> None:
+    earlier = Earlier()
+    earlier.add(refined(Peaked(19), left_s=400.0)[0].history.done)
+    study, _ = refined(Peaked(19), left_s=400.0, earlier=earlier)
+    fresh = {trial.proposal.arch for trial in study.history.done if trial.proposal.note != "last stretch"}
+    assert fresh
+    assert fresh.isdisjoint(earlier.epochs)
+
+
+def test_a_short_resumed_session_trains_on_what_was_cut() -> None:
+    begun = SPACE.at(7)
+    earlier = Earlier({begun: 15, SPACE.at(8): CAP}, {begun: 0.9, SPACE.at(8): 0.8})
+    evaluator = Peaked(20)
+    evaluator.done[begun] = 15
+    study, used_s = refined(evaluator, left_s=6.0, earlier=earlier)
+    assert [(trial.proposal.arch, trial.proposal.fidelity) for trial in study.history.done] == [(begun, CAP)]
+    assert used_s == 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ class Incumbent:
             return self._now() - began_s
         if self._record.best is not None:
             # The model file is gone, but not what it was made of.
-            self._seat_again(self._record.best, inputs)
+            self._seat(_archs(self._record.best), inputs)
             if self._take(self._seats.together()):
                 return self._now() - began_s
         net = FrozenNet.constant(_constant_logits(self._task), inputs)
@@ -138,6 +138,11 @@ class Incumbent:
         taken = self.poll()
         return self._take(self._seats.together()) or taken
 
+    def hear(self, archs: Iterable[Arch], inputs: Inputs) -> None:
+        """Seat further networks of earlier sessions, those that were not good enough to be members then."""
+        self._seat(archs, inputs)
+        self._tell_workers()
+
     @property
     def text(self) -> str:
         """The incumbent in words, for the progress line."""
@@ -164,7 +169,7 @@ class Incumbent:
     def _go_on(self, kept: Model, inputs: Inputs) -> None:
         """Take the model of earlier sessions as it is."""
         self.net, self.score = kept.net, float(kept.info["score"])
-        self._seat_again(kept.info, inputs)
+        self._seat(_archs(kept.info), inputs)
         self._tell_workers()
         best = self._record.best
         if best is None or best["score"] < self.score:
@@ -172,12 +177,12 @@ class Incumbent:
             self._note(kept)
             self._folder.save(self._record)
 
-    def _seat_again(self, best: Mapping[str, Any], inputs: Inputs) -> None:
-        """Seat the members of an earlier incumbent, with the outputs that their checkpoints hold."""
-        for arch in [str(member["arch"]) for member in best.get("members", ())]:
-            path = checkpoint_path(self._folder.checkpoints, Arch.parse(arch))
+    def _seat(self, archs: Iterable[Arch], inputs: Inputs) -> None:
+        """Seat networks of earlier sessions, with the outputs that their checkpoints hold."""
+        for arch in archs:
+            path = checkpoint_path(self._folder.checkpoints, arch)
             try:
-                offer = read_checkpoint(path, arch=arch, inputs=inputs)
+                offer = read_checkpoint(path, arch=str(arch), inputs=inputs)
             except RunError as error:
                 # The very first network has none: it is made to have one at all, and not trained further.
                 logger.info("a network of the sessions before stays in the model only: %s", error)
@@ -228,6 +233,10 @@ class Incumbent:
 
     def _tell_workers(self) -> None:
         write_known(self._folder.offers, Known(self.score, self._seats.lowest))
+
+
+def _archs(best: Mapping[str, Any]) -> list[Arch]:
+    return [Arch.parse(str(member["arch"])) for member in best.get("members", ())]
 
 
 def _line(member: Offer) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from archwright.coordinate.cost import EpochCost, Timed
+from archwright.coordinate.earlier import Earlier
 from archwright.coordinate.filter import Filter, SampledFilter, WholeFilter
 from archwright.coordinate.finish import Finisher
 from archwright.coordinate.incumbent import Incumbent
@@ -245,6 +246,9 @@ class Job:
             )
             if session.left_s() <= 0:
                 return
+        earlier = Earlier.read(folder, session=session.number)
+        if session.incumbent is not None:
+            session.incumbent.hear(earlier.best(search.most_members), inputs)
         with (
             Study.open(folder.study, name="filter") as scores,
             Study.open(folder.study, name=f"refine-{session.number}") as trainings,
@@ -266,6 +270,7 @@ class Job:
                     study=trainings,
                     options=search,
                     cap=cap,
+                    earlier=earlier,
                 )
                 refinement.walk()
 

@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy as np
 
 from archwright.coordinate.cost import EpochCost, Timed
+from archwright.coordinate.earlier import Earlier
 from archwright.coordinate.filter import Filter, equal_widths
 from archwright.coordinate.options import SearchOptions
 from archwright.coordinate.plan import Plan, counted, plan, rungs_of, rungs_seconds
@@ -128,6 +129,7 @@ class Refinement:
         study: Where trainings are recorded.
         options: Unit, eta, seed and limits.
         cap: Most epochs for one candidate.
+        earlier: What sessions before have trained: not chosen anew, but trained on in the last stretch.
 
     Source: ATLAS, sec. 3.3 and Algorithm 2. Differs: survivors continue from their weights; as many candidates
         as there are workers stay alive to the end; brackets repeat while there is time.
@@ -144,12 +146,13 @@ class Refinement:
         study: Study,
         options: SearchOptions,
         cap: int,
+        earlier: Earlier | None = None,
     ) -> None:
+        earlier = earlier or Earlier()
         self._session, self._space, self._filter, self._cost = session, space, filter, cost
         self._executor, self._study, self._options, self._cap = executor, study, options, cap
         self._workers = max(1, session.workers)
-        self._scores: dict[Arch, float] = {}
-        self._epochs: dict[Arch, int] = {}
+        self._scores, self._epochs = dict(earlier.scores), dict(earlier.epochs)
         self._is_counted = False
         self._full, self._peaks = cap, list[int]()
 
@@ -159,7 +162,7 @@ class Refinement:
         while not self._is_over():
             chosen, made = self._next_bracket(bracket)
             is_short = made.cut or self._is_too_short(made)
-            if bracket > 1 and (not chosen or (is_short and self._unfinished())):
+            if (bracket > 1 and not chosen) or (is_short and self._unfinished()):
                 self._last_stretch()
                 return
             self._bracket(bracket, chosen, made)
