@@ -18,7 +18,7 @@ from archwright.bench.importing import Imported
 from archwright.bench.outcome import Outcome, Provenance
 from archwright.bench.restricted import load_pickle, open_file, source_of
 from archwright.core.arch import Arch
-from archwright.core.catalog import find
+from archwright.spaces.asr import NasBenchAsr
 from archwright.spaces.base import Space
 
 __all__ = ["read"]
@@ -71,8 +71,7 @@ def read(path: Path) -> Imported:
     trainings = [file for file in files if file.kind == "training"]
     if not trainings:
         raise refusal(path, _WHAT, "it holds no trainings")
-    space: Space = find("space", "asr")()
-    rows = Rows()
+    space, rows = NasBenchAsr(), Rows()
     row_of: dict[str, int] = {}
     for file in trainings:
         with reading(file.path, _WHAT):
@@ -82,10 +81,9 @@ def read(path: Path) -> Imported:
         same = sorted((f for f in trainings if f.head["epochs"] == n_epochs), key=lambda file: file.head["seed"])
         outcomes.append(_outcome(n_epochs, same, row_of, len(rows)))
     measures: dict[str, npt.ArrayLike] = {}
-    for file in files:
-        if file.kind != "training":
-            with reading(file.path, _WHAT):
-                measures |= _measures(file, row_of, len(rows))
+    for file in (each for each in files if each.kind != "training"):
+        with reading(file.path, _WHAT):
+            measures |= _measures(file, row_of, len(rows))
     return Imported(
         name="asr",
         space=space,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importers.official import Curves, Rows, numbers_of, reading, refusal
 from archwright.bench.importing import Imported
 from archwright.bench.outcome import Provenance
 from archwright.bench.restricted import read_pickle
@@ -70,7 +70,7 @@ def read(path: Path) -> Imported:
             _take(content, file.resolve().parent.name, space, rows, curves)
     outcomes, measures = [], dict[str, npt.ArrayLike]()
     for name, (metric, each) in curves.items():
-        measures |= {f"{key}@{name}": column for key, column in each.numbers(len(rows)).items()}
+        measures |= numbers_of({name: each}, len(rows))
         outcomes.append(each.outcome(name, _METRICS[metric], "percent", len(rows)))
     return Imported(
         name="mr",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importers.official import Curves, Rows, numbers_of, reading, refusal
 from archwright.bench.importing import Imported
 from archwright.bench.outcome import Provenance
 from archwright.bench.restricted import read_pickle
@@ -96,8 +96,7 @@ def read(path: Path) -> Imported:
     n_rows, measures = len(found.rows), dict[str, npt.ArrayLike]()
     outcomes = []
     for (dataset, epochs), curves in sorted(found.curves.items(), key=lambda item: (item[0][0], -item[0][1])):
-        columns = {f"{key}@{dataset}": column for key, column in curves.numbers(n_rows).items()}
-        measures = columns | measures
+        measures = numbers_of({dataset: curves}, n_rows) | measures
         metric, unit, higher_is_better, _ = _DATASETS[dataset]
         name = dataset if epochs == _FULL_EPOCHS else f"{dataset}-e{epochs}"
         outcomes.append(curves.outcome(name, metric, unit, n_rows, higher_is_better=higher_is_better))

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importers.official import Curves, Rows, numbers_of, reading, refusal
 from archwright.bench.importing import Imported
 from archwright.bench.outcome import Outcome, Provenance
 from archwright.bench.restricted import read_pickle
 from archwright.core.arch import Arch
-from archwright.core.errors import BenchError
 from archwright.spaces.base import Space
 from archwright.spaces.nb_graph import NasBenchGraph, proteins
 
@@ -79,26 +78,17 @@ def read(path: Path, *, dataset: str | None = None) -> Imported:
     named = [(file, match) for file, match in named if dataset in (None, match[1])]
     if not named:
         raise refusal(path, _WHAT, "it holds no file of that name" + (f" for {dataset!r}" if dataset else ""))
-    space = NasBenchGraph()
-    rows = Rows()
+    space, rows = NasBenchGraph(), Rows()
     found: dict[str, _Dataset] = {}
     for file, match in named:
-        content = read_pickle(file)
-        with reading(file, _WHAT):
-            if not isinstance(content, Mapping) or not content:
-                raise BenchError(f"{file} must be {_WHAT}, but it holds a {type(content).__name__}")
-            each = found.setdefault(match[1], _Dataset())
-            seed = int(match[2]) if match[2] else None
-            small = match[1] == _PROTEINS and max(map(int, content)) < _SMALL_NUMBERS
-            for number, info in content.items():
-                _add(each, rows.row(_genes(space, int(number), small=small)), seed, info)
+        _take(file, match[1], match[2], space, rows, found.setdefault(match[1], _Dataset()))
     outcomes: list[Outcome] = []
     measures: dict[str, npt.ArrayLike] = {}
     for name, each in found.items():
         metric = "roc_auc" if name == _PROTEINS else "accuracy"
         for curves, suffix in ((each.full, ""), (each.light, "-light")):
             if len(curves):
-                measures |= {f"{key}@{name}": column for key, column in curves.numbers(len(rows)).items()}
+                measures = numbers_of({name: curves}, len(rows)) | measures
                 outcomes.append(curves.outcome(name + suffix, metric, "fraction", len(rows)))
     return Imported(
         name="nb_graph",
@@ -110,6 +100,17 @@ def read(path: Path, *, dataset: str | None = None) -> Imported:
         provenance=_PROVENANCE,
         unique=True,
     )
+
+
+def _take(file: Path, dataset: str, seed: str, space: Space, rows: Rows, found: _Dataset) -> None:
+    """Add the trainings of one file; `seed` is the digit in its name, empty where it has none."""
+    content = read_pickle(file)
+    with reading(file, _WHAT):
+        if not isinstance(content, Mapping) or not content:
+            raise ValueError(f"it holds a {type(content).__name__}")
+        small = dataset == _PROTEINS and max(map(int, content)) < _SMALL_NUMBERS
+        for number, info in content.items():
+            _add(found, rows.row(_genes(space, int(number), small=small)), int(seed) if seed else None, info)
 
 
 def _genes(space: Space, number: int, *, small: bool) -> tuple[int, ...]:

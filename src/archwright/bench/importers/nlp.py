@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importers.official import Curves, Rows, numbers_of, reading, refusal
 from archwright.bench.importing import Imported
 from archwright.bench.outcome import Provenance
 from archwright.core.catalog import find
@@ -45,29 +44,14 @@ def read(path: Path) -> Imported:
         BenchError: if there are no such logs, or one is damaged.
     """
     space: Space = find("space", "nlp")()
-    rows = Rows()
-    outcomes: dict[str, Curves] = {}
-    n_logs = left_out = 0
+    rows, outcomes = Rows(), dict[str, Curves]()
     with reading(path, _WHAT):
-        for log in _logs(path):
-            n_logs += 1
-            try:
-                arch = space.canonical(space.parse(_recipe(log)))
-            except ArchError:
-                left_out += 1
-                continue
-            dataset = PurePosixPath(str(log["data"])).name
-            _add(outcomes.setdefault(dataset, Curves()), rows.row(arch.genes), log)
+        n_logs, left_out = _take(_logs(path), space, rows, outcomes)
     if not outcomes:
         raise refusal(path, _WHAT, "it holds no log" + (f" of a recipe in space {space.name!r}" if left_out else ""))
-    note = _NOTE + (
-        f"; {left_out} of {n_logs} logs are left out: space {space.name!r} does not hold their recipes"
-        if left_out
-        else ""
-    )
-    measures: dict[str, npt.ArrayLike] = {}
-    for name, curves in outcomes.items():
-        measures |= {f"{key}@{name}": column for key, column in curves.numbers(len(rows)).items()}
+    note = _NOTE
+    if left_out:
+        note += f"; {left_out} of {n_logs} logs are left out: space {space.name!r} does not hold their recipes"
     return Imported(
         name="nlp",
         space=space,
@@ -76,10 +60,25 @@ def read(path: Path) -> Imported:
             curves.outcome(name, "log_loss", "nats", len(rows), higher_is_better=False)
             for name, curves in outcomes.items()
         ],
-        measures=measures,
+        measures=numbers_of(outcomes, len(rows)),
         unique=True,
         provenance=Provenance(_SOURCE, "Apache-2.0", version="2020", citation=_CITATION, note=note),
     )
+
+
+def _take(logs: Iterable[Mapping[str, Any]], space: Space, rows: Rows, outcomes: dict[str, Curves]) -> tuple[int, int]:
+    """Add all logs and return their number, and the number of those whose recipe the space does not hold."""
+    n_logs = left_out = 0
+    for log in logs:
+        n_logs += 1
+        try:
+            arch = space.canonical(space.parse(_recipe(log)))
+        except ArchError:
+            left_out += 1
+            continue
+        dataset = PurePosixPath(str(log["data"])).name
+        _add(outcomes.setdefault(dataset, Curves()), rows.row(arch.genes), log)
+    return n_logs, left_out
 
 
 def _add(curves: Curves, row: int, log: Mapping[str, Any]) -> None:

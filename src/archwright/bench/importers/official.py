@@ -20,7 +20,7 @@ from archwright.bench.outcome import FloatArray, Outcome
 from archwright.bench.restricted import open_file
 from archwright.core.errors import BenchError, NasError
 
-__all__ = ["Curves", "Rows", "read_json", "reading", "refusal"]
+__all__ = ["Curves", "Rows", "numbers_of", "read_json", "reading", "refusal"]
 
 #: What goes wrong inside a file that has another structure than the official one.
 _ODD = (
@@ -165,6 +165,11 @@ class Curves:
             column[list(of_row)] = list(of_row.values())
             columns[name] = column
         return columns
+
+
+def numbers_of(curves: Mapping[str, Curves], n_rows: int) -> dict[str, npt.ArrayLike]:
+    """Return the numbers kept for each data set as measures `NAME@DATASET`."""
+    return {f"{key}@{name}": column for name, each in curves.items() for key, column in each.numbers(n_rows).items()}
 
 
 def _finite(curve: npt.ArrayLike) -> FloatArray:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importers.official import Curves, Rows, numbers_of, reading, refusal
 from archwright.bench.importing import Imported
 from archwright.bench.outcome import FloatArray, Outcome, Provenance
 from archwright.spaces.spikenas import SpikeNas
@@ -73,13 +73,9 @@ def read(path: Path, *, summary: str | None = None) -> Imported:
     measures: dict[str, npt.ArrayLike] = {}
     placed = {name: [(rows.row(space.of_number(run.number).genes), run) for run in each] for name, each in runs.items()}
     for name, each in placed.items():
-        short, long = Curves(), Curves()
-        for row, run in each:
-            _add(short, row, run, _EPOCHS)
-            if len(run.valid) > _EPOCHS:
-                _add(long, row, run, len(run.valid))
+        short, long = _curves(each)
         outcomes.append(short.outcome(name, "accuracy", "percent", len(rows)))
-        measures |= {f"{key}@{name}": column for key, column in short.numbers(len(rows)).items()}
+        measures |= numbers_of({name: short}, len(rows))
         if len(long):
             outcomes.append(long.outcome(f"{name}-e{long.n_epochs()}", "accuracy", "percent", len(rows)))
     units = {key: "s" if key.startswith("elapsed_s") else "" for key in measures}
@@ -106,6 +102,16 @@ _PROVENANCE = Provenance(
         " and Tiny ImageNet are published in part; seconds are spread evenly over the epochs"
     ),
 )
+
+
+def _curves(runs: Sequence[tuple[int, _Run]]) -> tuple[Curves, Curves]:
+    """Return the first 100 epochs of all trainings, and longer ones in full."""
+    short, long = Curves(), Curves()
+    for row, run in runs:
+        _add(short, row, run, _EPOCHS)
+        if len(run.valid) > _EPOCHS:
+            _add(long, row, run, len(run.valid))
+    return short, long
 
 
 def _add(curves: Curves, row: int, run: _Run, epochs: int) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from archwright.bench.importers.official import Curves, Rows, reading, refusal
+from archwright.bench.importers.official import Curves, Rows, numbers_of, reading, refusal
 from archwright.bench.importing import Imported
 from archwright.bench.outcome import Provenance
 from archwright.bench.torch_archive import read_torch
@@ -91,9 +90,7 @@ def _imported(content: Mapping[str, Any], chosen: str) -> Imported:
                 metrics[outcome] = metric
                 _add(curves.setdefault(outcome, Curves()), row, results[task], metric)
     outcomes = [each.outcome(name, *_METRICS[metrics[name]], len(rows)) for name, each in curves.items()]
-    measures: dict[str, npt.ArrayLike] = {}
-    for task in content["task_list"]:
-        measures |= {f"{key}@{task}": column for key, column in curves[task].numbers(len(rows)).items()}
+    measures = numbers_of({task: curves[task] for task in content["task_list"]}, len(rows))
     return Imported(
         name=f"transnas_{chosen}",
         space=space,
