@@ -199,7 +199,8 @@ class _Table:
     """Curves of one split by row: of a seed, or the mean over seeds."""
 
     def __init__(self, outcome: Outcome, split: str, sign: float) -> None:
-        self._array, self._sign = outcome.array(split), sign
+        # A plain view of the mapped file: slices of numpy's own memmap class cost several times as much.
+        self._array, self._sign = np.asarray(outcome.array(split)), sign
         self._means: list[list[float]] | None = None
         if self._array.size <= _LISTED:
             columns = [mean_over_seeds(self._array[:, :, place]) * sign for place in range(len(outcome.epochs))]
