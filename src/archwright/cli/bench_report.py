@@ -46,6 +46,8 @@ def _show(made: Made) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from archwright.report.comparison_tables import figure
+
     console = Console()
     for case in dict.fromkeys(row.case for row in made.rows):
         rows = [row for row in made.rows if row.case == case]
@@ -53,8 +55,8 @@ def _show(made: Made) -> None:
         for heading in ("rank", "searcher", "mean", "std", "n", "median", "regret", "best found"):
             table.add_column(heading, justify="left" if heading == "searcher" else "right", no_wrap=True)
         for row in rows:
-            numbers = [_number(each) for each in (row.mean, row.std)]
-            rest = [_number(row.median), _number(row.regret), f"{row.optimal:.0%}"]
+            numbers = [figure(each) for each in (row.mean, row.std)]
+            rest = [figure(row.median), figure(row.regret), f"{row.optimal:.0%}"]
             table.add_row(f"{row.rank:g}", row.searcher, *numbers, str(row.n), *rest)
         console.print(table)
     if made.overall is None:
@@ -68,7 +70,3 @@ def _show(made: Made) -> None:
     if made.overall.difference is not None:
         p = "" if made.overall.p is None else f"; Friedman p = {made.overall.p:.2g}"
         print(f"critical difference {made.overall.difference:.2f} (Nemenyi, 5 %){p}")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}" if abs(value) < 10 else f"{value:.2f}"

@@ -16,7 +16,7 @@ from archwright.report.comparison import Comparison, Contest, load_comparison
 from archwright.report.comparison_figures import write_contest_png, write_ranks_png
 from archwright.report.comparison_panels import COLOURS, case_title, measure, panels
 from archwright.report.comparison_svg import STYLE, panel_svg, ranks_svg
-from archwright.report.comparison_tables import Final, finals, write_tables
+from archwright.report.comparison_tables import Final, figure, finals, write_tables
 from archwright.report.significance import LEVEL, Overall, Pair, overall, pairs
 from archwright.report.svg import STYLE as BASE_STYLE
 
@@ -102,7 +102,7 @@ def _page(
 
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update({"count": text.count, "figure": _figure, "p": _p_value})
+    environment.filters.update({"count": text.count, "figure": figure, "p": _p_value})
     colours = {name: place % len(COLOURS) for place, name in enumerate(comparison.names)}
     sections = [_section(contest, found, comparison) for contest, found in tested]
     return environment.get_template("comparison.html").render(
@@ -203,14 +203,6 @@ def _notes(comparison: Comparison) -> list[str]:
             "A training with more epochs continues the shorter one: only the added epochs take simulated time."
         )
     return notes
-
-
-def _figure(value: float | None) -> str:
-    """Return a result with as many decimals as tell searchers apart; a dash for None."""
-    if value is None:
-        return text.DASH
-    decimals = 2 if abs(value) >= 10 else 3 if abs(value) >= 1 else 4
-    return f"{value:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _p_value(value: float | None) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from archwright.core.files import write_atomically
+from archwright.report import text
 from archwright.report.comparison import Comparison, Contest, Entry
 from archwright.report.significance import Overall, Pair
 
-__all__ = ["Final", "finals", "write_tables"]
+__all__ = ["Final", "figure", "finals", "write_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,14 @@ class Final:
     rank: float
     trials: float
     seconds: float
+
+
+def figure(value: float | None) -> str:
+    """Return a result with as many decimals as tell searchers apart; a dash for None."""
+    if value is None:
+        return text.DASH
+    decimals = 2 if abs(value) >= 10 else 3 if abs(value) >= 1 else 4
+    return f"{value:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def finals(contest: Contest, metric: str) -> list[Final]:
