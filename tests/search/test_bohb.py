@@ -165,3 +165,8 @@ def test_bohb_is_hyperband_with_other_candidates() -> None:
 def test_wrong_settings_are_refused(settings: dict) -> None:
     with pytest.raises(SearchError, match="bohb needs"):
         Tpe(SPACE, **settings)
+
+
+def test_something_else_than_a_tpe_is_refused() -> None:
+    with pytest.raises(SearchError, match="needs a Tpe"):
+        Bohb(SPACE, tpe="default")  # type: ignore[arg-type]

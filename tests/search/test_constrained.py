@@ -112,5 +112,5 @@ def test_no_limit_at_all_is_refused(at_most: dict) -> None:
 
 
 def test_no_tries_are_refused() -> None:
-    with pytest.raises(SearchError, match="tries of one or more"):
+    with pytest.raises(SearchError, match="whole tries of 1 or more, but 0 was given"):
         Constrained(RandomSearch(SPACE), LIMITS, tries=0)

@@ -53,9 +53,9 @@ def test_it_beats_random_search() -> None:
     assert best[0] > best[1]
 
 
-@pytest.mark.parametrize(("population", "sample"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("population", "sample"), [(0, 1), (1, 0), (2.5, 1), (1, True)])
 def test_an_empty_population_or_sample_is_refused(population: int, sample: int) -> None:
-    with pytest.raises(SearchError, match="one or more"):
+    with pytest.raises(SearchError, match=r"needs a whole (population|sample) of 1 or more"):
         Evolution(SPACE, population=population, sample=sample)
 
 

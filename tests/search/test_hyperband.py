@@ -121,7 +121,14 @@ def test_candidates_come_from_whom_one_says() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"max_epochs": 0}, {"max_epochs": 3, "min_epochs": 4}, {"max_epochs": 9, "eta": 1}, {"batch": 0}],
+    [
+        {"max_epochs": 0},
+        {"max_epochs": 3, "min_epochs": 4},
+        {"max_epochs": 9, "eta": 1},
+        {"max_epochs": 4.5},
+        {"batch": 0},
+        {"draw": 3},
+    ],
 )
 def test_wrong_settings_are_refused(settings: dict) -> None:
     with pytest.raises(SearchError, match="hyperband"):

@@ -119,7 +119,7 @@ def test_equal_networks_count_once_if_wanted() -> None:
     assert len(study.trials) == len({space.canonical(trial.proposal.arch) for trial in study.trials}) == 18
 
 
-@pytest.mark.parametrize("settings", [{"starts": 0}, {"batch": 0}, {"move": "worst"}])
+@pytest.mark.parametrize("settings", [{"starts": 0}, {"batch": 0}, {"fidelity": 0}, {"move": "worst"}])
 def test_wrong_settings_are_refused(settings: dict) -> None:
     with pytest.raises(SearchError, match="local search"):
         LocalSearch(SPACE, **settings)

@@ -133,7 +133,8 @@ def test_where_nothing_is_valid_it_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"lr": 0.0}, {"momentum": 1.0}, {"samples": 0}, {"batch": 0}, {"optimizer": "rmsprop"}]
+    "settings",
+    [{"lr": 0.0}, {"momentum": 1.0}, {"samples": 0}, {"batch": 0}, {"optimizer": "rmsprop"}, {"valid": "all"}],
 )
 def test_wrong_settings_are_refused(settings: dict) -> None:
     with pytest.raises(SearchError, match="reinforce"):

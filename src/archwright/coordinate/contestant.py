@@ -74,7 +74,7 @@ class Contestant:
         least, full = epochs
         limits = {"min_epochs": least, "max_epochs": full} if least < full else {}
         if self.name not in names("searcher"):
-            return build(self.name, space, max_epochs=limits.get("max_epochs"))
+            return build(self.name, space, max_epochs=limits.get("max_epochs"), min_epochs=limits.get("min_epochs", 1))
         known = _parameters(self.name)
         settings = {key: limit for key, limit in limits.items() if key in known} | dict(self.settings)
         lacking = [

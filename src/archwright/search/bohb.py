@@ -13,6 +13,7 @@ from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
 from archwright.search.hyperband import Hyperband
 from archwright.search.kde import Kde, bandwidths
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["Bohb", "Tpe"]
@@ -57,14 +58,13 @@ class Tpe:
 
     def __post_init__(self) -> None:
         in_range = 0 <= self.random_fraction <= 1 and 0 < self.top < 1 and 0 < self.min_bandwidth < 1
-        if not in_range or self.samples < 1 or not self.bandwidth_factor > 0:
+        if not in_range or not self.bandwidth_factor > 0:
             raise SearchError(
-                "bohb needs 0 <= random_fraction <= 1, samples >= 1, bandwidth_factor > 0, 0 < min_bandwidth < 1 and "
-                f"0 < top < 1, but {self.random_fraction}, {self.samples}, {self.bandwidth_factor}, "
-                f"{self.min_bandwidth} and {self.top} were given"
+                "bohb needs 0 <= random_fraction <= 1, bandwidth_factor > 0, 0 < min_bandwidth < 1 and 0 < top < 1, "
+                f"but {self.random_fraction}, {self.bandwidth_factor}, {self.min_bandwidth} and {self.top} were given"
             )
-        if self.min_points is not None and self.min_points < 2:
-            raise SearchError(f"bohb needs min_points of two or more, but {self.min_points} was given")
+        require_whole("bohb", samples=self.samples)
+        require_whole("bohb", min_points=self.min_points, least=2)
 
     def __call__(self, history: History, rng: np.random.Generator) -> Arch:
         """Return one architecture."""
@@ -132,6 +132,8 @@ class Bohb:
     _walk: Hyperband = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.tpe is not None and not isinstance(self.tpe, Tpe):
+            raise SearchError(f"bohb needs a Tpe as tpe, but {self.tpe!r} was given")
         draw = Tpe(self.space) if self.tpe is None else self.tpe
         walk = Hyperband(self.space, self.max_epochs, self.min_epochs, self.eta, self.batch, draw)
         object.__setattr__(self, "_walk", walk)

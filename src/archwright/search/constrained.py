@@ -13,6 +13,7 @@ from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.protocols import Searcher
 from archwright.core.trial import Proposal, Result, Trial
+from archwright.search.settings import require_whole
 
 __all__ = ["Constrained", "Limits"]
 
@@ -92,8 +93,7 @@ class Constrained:
     tries: int = 1000
 
     def __post_init__(self) -> None:
-        if self.tries < 1:
-            raise SearchError(f"a constrained search needs tries of one or more, but {self.tries} was given")
+        require_whole("a constrained search", tries=self.tries)
 
     @property
     def batch(self) -> int:

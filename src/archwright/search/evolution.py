@@ -14,6 +14,7 @@ from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
 from archwright.search.replay import Replay
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["Evolution"]
@@ -42,7 +43,7 @@ class Evolution:
         replacement: Whether the same one can be drawn more than once for one choice of a parent.
 
     Raises:
-        SearchError: if `population`, `sample` or `batch` is below one, or `dies` is neither of the two.
+        SearchError: if a number is not whole or below one, or `dies` is neither of the two.
 
     Source: arXiv:1802.01548, algorithm 1; sizes arXiv:2403.10318 (ATLAS), section 4.1.2.
     Differs: failed trials never enter the population; a mutation changes exactly one decision to another value
@@ -60,11 +61,8 @@ class Evolution:
     _best: Replay[_Best] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.population < 1 or self.sample < 1 or self.batch < 1:
-            raise SearchError(
-                f"evolution needs a population, a sample and a batch of one or more, but {self.population}, "
-                f"{self.sample} and {self.batch} were given"
-            )
+        require_whole("evolution", population=self.population, sample=self.sample, batch=self.batch)
+        require_whole("evolution", fidelity=self.fidelity)
         if self.dies not in ("oldest", "worst"):
             raise SearchError(f"of a population the 'oldest' or the 'worst' dies, but {self.dies!r} was given")
         object.__setattr__(self, "_best", Replay(_Best, self._enter))

@@ -13,6 +13,7 @@ from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
 from archwright.search.halving import Rung, Rungs
 from archwright.search.replay import Replay
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["Draw", "Hyperband", "brackets"]
@@ -33,7 +34,7 @@ def brackets(*, max_epochs: int, min_epochs: int = 1, eta: int = 3) -> tuple[Run
         eta: From rung to rung, epochs grow by this factor and candidates shrink by it. Both are rounded down.
 
     Raises:
-        SearchError: if a number is below one, `eta` below two, or `min_epochs` above `max_epochs`.
+        SearchError: if a number is not whole or below one, `eta` below two, or `min_epochs` above `max_epochs`.
 
     Source: Li et al., arXiv:1603.06560, algorithm 1.
 
@@ -41,11 +42,10 @@ def brackets(*, max_epochs: int, min_epochs: int = 1, eta: int = 3) -> tuple[Run
         >>> [[tuple(rung) for rung in rungs] for rungs in brackets(max_epochs=9)]
         [[(1, 9), (3, 3), (9, 1)], [(3, 5), (9, 1)], [(9, 3)]]
     """
-    if not 1 <= min_epochs <= max_epochs or eta < 2:
-        raise SearchError(
-            "hyperband needs 1 <= min_epochs <= max_epochs and eta of two or more, but "
-            f"{min_epochs}, {max_epochs} and {eta} were given"
-        )
+    require_whole("hyperband", max_epochs=max_epochs, min_epochs=min_epochs)
+    require_whole("hyperband", eta=eta, least=2)
+    if min_epochs > max_epochs:
+        raise SearchError(f"hyperband needs min_epochs <= max_epochs, but {min_epochs} and {max_epochs} were given")
     top = 0
     while max_epochs // eta ** (top + 1) >= min_epochs:
         top += 1
@@ -83,7 +83,7 @@ class Hyperband:
         draw: Gives candidates; by default all of the space are equally likely.
 
     Raises:
-        SearchError: as `brackets`, or if `batch` is below one.
+        SearchError: as `brackets`, or if `batch` is no whole number of one or more, or `draw` no function.
 
     Source: Li et al., arXiv:1603.06560, algorithm 1.
     Differs: survivors continue where the paper trains them anew. A bracket's candidates differ from each other, as
@@ -100,8 +100,9 @@ class Hyperband:
     _progress: Replay[_Progress] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise SearchError(f"hyperband needs a batch of one or more, but {self.batch} was given")
+        require_whole("hyperband", batch=self.batch)
+        if self.draw is not None and not callable(self.draw):
+            raise SearchError(f"hyperband needs a function as draw, but {self.draw!r} was given")
         top = self.min_epochs if self.max_epochs is None else self.max_epochs
         object.__setattr__(self, "_round", brackets(max_epochs=top, min_epochs=self.min_epochs, eta=self.eta))
         object.__setattr__(self, "_progress", Replay(_Progress, _take))

@@ -13,6 +13,7 @@ from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
 from archwright.search.replay import Replay
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["LocalSearch"]
@@ -57,7 +58,7 @@ class LocalSearch:
         fidelity: Epochs of each proposal; None means the evaluator's full amount.
 
     Raises:
-        SearchError: if `starts` or `batch` is below one, or `move` is neither of the two.
+        SearchError: if a number is not whole or below one, or `move` is neither of the two.
 
     Source: White, Nolen and Savani, arXiv:2005.02960, algorithm 1; the tutorial's slide on local search. `first`
     is what their code calls `query_full_nbhd=False`, `starts` its `num_init`.
@@ -73,10 +74,7 @@ class LocalSearch:
     _replay: Replay[_Walk] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.starts < 1 or self.batch < 1:
-            raise SearchError(
-                f"local search needs starts and batch of one or more, but {self.starts} and {self.batch} were given"
-            )
+        require_whole("local search", starts=self.starts, batch=self.batch, fidelity=self.fidelity)
         if self.move not in ("best", "first"):
             raise SearchError(f"local search moves to the 'best' or the 'first' better, but {self.move!r} was given")
         object.__setattr__(self, "_replay", Replay(_Walk, self._take))

@@ -13,6 +13,7 @@ from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
 from archwright.search.replay import Replay
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["Nsga2", "crowding", "domination_ranks"]
@@ -88,7 +89,7 @@ class Nsga2:
         fidelity: Epochs of each proposal; None means the evaluator's full amount.
 
     Raises:
-        SearchError: if `population` is below two, `batch` below one, `crossover` no probability, or a measure twice.
+        SearchError: if `population` is below two, another number out of its range, or a measure twice.
 
     Source: Deb et al., IEEE Trans. Evolutionary Computation 6 (2002).
     Differs: decisions are choices, so crossover is uniform (0.9 as there) and each decision mutates to another value
@@ -104,11 +105,10 @@ class Nsga2:
     _replay: Replay[_Generation] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.population < 2 or self.batch < 1 or not 0 <= self.crossover <= 1:
-            raise SearchError(
-                "nsga2 needs a population of two or more, a batch of one or more and 0 <= crossover <= 1, but "
-                f"{self.population}, {self.batch} and {self.crossover} were given"
-            )
+        require_whole("nsga2", population=self.population, least=2)
+        require_whole("nsga2", batch=self.batch, fidelity=self.fidelity)
+        if not 0 <= self.crossover <= 1:
+            raise SearchError(f"nsga2 needs 0 <= crossover <= 1, but {self.crossover} was given")
         if tuple(self.smaller) != self.smaller or len(set(self.smaller)) != len(self.smaller):
             raise SearchError(f"nsga2 needs a tuple of different measures, but {self.smaller!r} was given")
         object.__setattr__(self, "_replay", Replay(_Generation, self._take))

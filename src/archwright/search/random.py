@@ -9,6 +9,7 @@ import numpy as np
 
 from archwright.core.history import History
 from archwright.core.trial import Proposal
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["RandomSearch"]
@@ -22,11 +23,17 @@ class RandomSearch:
         space: Where from.
         batch: Proposals per question.
         fidelity: Epochs of each proposal; None means the evaluator's full amount.
+
+    Raises:
+        SearchError: if a number is not whole or below one.
     """
 
     space: Space
     batch: int = 1
     fidelity: int | None = None
+
+    def __post_init__(self) -> None:
+        require_whole("random search", batch=self.batch, fidelity=self.fidelity)
 
     def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
         """Return `n` proposals."""

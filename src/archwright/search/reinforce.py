@@ -15,6 +15,7 @@ from archwright.core.history import History
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal, Trial
 from archwright.search.replay import Replay
+from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["Reinforce"]
@@ -84,7 +85,7 @@ class Reinforce:
         fidelity: Epochs of each proposal; None means the evaluator's full amount.
 
     Raises:
-        SearchError: if a number is out of its range, or the optimizer is neither of the two.
+        SearchError: if a number is out of its range, the optimizer is neither of the two, or `valid` no function.
 
     Source: Williams 1992; NAS-Bench-201, arXiv:2001.00326, section 5, and its code; TEG-NAS, arXiv:2108.11939,
     section 5.2.1; rejection: TabNAS, arXiv:2204.07615, section 3. The EMA's momentum 0.9 is from the first two.
@@ -104,11 +105,13 @@ class Reinforce:
     _verdicts: dict[tuple[int, ...], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.lr > 0 or not 0 <= self.momentum < 1 or self.samples < 1 or self.batch < 1:
+        require_whole("reinforce", samples=self.samples, batch=self.batch, fidelity=self.fidelity)
+        if not self.lr > 0 or not 0 <= self.momentum < 1:
             raise SearchError(
-                "reinforce needs lr > 0, 0 <= momentum < 1, samples and batch of one or more, but "
-                f"{self.lr}, {self.momentum}, {self.samples} and {self.batch} were given"
+                f"reinforce needs lr > 0 and 0 <= momentum < 1, but {self.lr} and {self.momentum} were given"
             )
+        if self.valid is not None and not callable(self.valid):
+            raise SearchError(f"reinforce needs a function of an architecture as valid, but {self.valid!r} was given")
         if self.optimizer not in ("adam", "sgd"):
             raise SearchError(f"reinforce moves by 'adam' or by 'sgd', but {self.optimizer!r} was given")
         object.__setattr__(self, "_policy", Replay(self._start, self._learn))
