@@ -1,6 +1,7 @@
 """A benchmark as an evaluator, and as a space of its own rows."""
 
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -186,10 +187,10 @@ def test_a_look_up_takes_microseconds(small):
     proposals = [Proposal(arch) for arch in ARCHS] * 200
 
     def seconds() -> float:
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         for proposal in proposals:
             evaluator.evaluate(proposal, rng=rng)
-        return (time.perf_counter() - began_s) / len(proposals)
+        return (time.process_time() - began_s) / len(proposals)
 
     assert min(seconds() for _ in range(3)) < 10e-6
 
@@ -226,9 +227,7 @@ class TestUniqueContract(WithinRadius, SpaceContract):
     """Rows that stand for all forms of a network."""
 
     def make(self):
-        space = find("space", "nb201")()
-        rows = sorted({space.canonical(space.random(rng=derive(0, "row", k))) for k in range(3000)})
-        return Restricted(space, np.array([arch.genes for arch in rows]), any_form=True)
+        return unique_rows()
 
     def test_other_forms_are_in_the_space(self):
         space = self.make()
@@ -238,6 +237,14 @@ class TestUniqueContract(WithinRadius, SpaceContract):
         assert all(space.space.canonical(arch) in space for arch in known)
 
 
+@cache
+def unique_rows():
+    space = find("space", "nb201")()
+    rows = sorted({space.canonical(space.random(rng=derive(0, "row", k))) for k in range(1000)})
+    return Restricted(space, np.array([arch.genes for arch in rows]), any_form=True)
+
+
+@cache
 def restricted(*, keep):
     space = TabularMlp((8, 16, 32, 64), layers=5)
     kept = derive(0, "kept").permutation(space.size())[: round(keep * space.size())]

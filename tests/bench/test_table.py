@@ -96,7 +96,7 @@ class TestRows:
         assert bench.rows(archs).tolist() == list(range(27))
         assert bench.archs(bench.rows(archs)) == archs
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(data=st.data())
     def test_an_index_finds_what_is_there_and_nothing_else(self, data):
         arities = data.draw(st.sampled_from([(3, 4, 2), (200, 300, 400, 500), (7,) * 40]))
@@ -325,6 +325,6 @@ class TestSpeed:
 
 
 def _seconds(action):
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     action()
-    return time.perf_counter() - began_s
+    return time.process_time() - began_s

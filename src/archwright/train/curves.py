@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveEvaluator"]
 
-#: Rows of one forward pass outside of training.
-_ROWS = 8192
+#: Rows of one forward pass outside of training: on one thread 0.19 s for 36,600 rows of 44 fields, with 8,192 0.30 s.
+_ROWS = 1024
 
 
 @dataclass
@@ -46,8 +47,8 @@ class CurveEvaluator:
     nothing, and looks at no patience: two trainings with the same generator and threads are the same.
 
     Results: `score` is the metric on the validation rows after the last epoch, higher is better; `curve` the same
-    after each one. `measures`: `params`, `flops` (one row), and `seconds@E` for each epoch E, those of training and
-    validation from the start. `hidden`: `test@E` for each epoch E, if there are test rows, in the metric's own
+    after each one. `measures`: `params`, `flops` (one row), and `seconds@E` for each epoch E: processor seconds of
+    training and validation from the start, so that a busy machine does not count. `hidden`: `test@E` for each epoch E, if there are test rows, in the metric's own
     direction.
 
     Args:
@@ -91,13 +92,13 @@ class CurveEvaluator:
         hidden: dict[str, float] = {}
         seconds, error = 0.0, ""
         for epoch in range(1, self.recipe.max_epochs + 1):
-            began_s = limit.elapsed_s()
+            began_s = time.process_time()
             error = course.epoch(limit)
             value = math.nan if error else self._value(net, valid)
             if not math.isfinite(value):
                 error = error or f"the validation metric is not finite after {epoch} epochs"
                 break
-            seconds += limit.elapsed_s() - began_s
+            seconds += time.process_time() - began_s
             curve.append(value)
             measures[f"seconds@{epoch}"] = seconds
             if test is not None:

@@ -162,7 +162,7 @@ class _Lines:
                     f"{self.path}: column {column!r} has several values for one architecture, so it is no measure; "
                     "say what it is, or leave it out (ignore)"
                 )
-            found[str(column)] = values.first().reindex(range(self.n_archs)).to_numpy()
+            found[str(column)] = np.asarray(values.first().reindex(range(self.n_archs)), dtype=np.float64)
         return found
 
     def _seeds(self) -> Ints:
