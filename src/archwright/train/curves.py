@@ -48,8 +48,8 @@ class CurveEvaluator:
 
     Results: `score` is the metric on the validation rows after the last epoch, higher is better; `curve` the same
     after each one. `measures`: `params`, `flops` (one row), and `seconds@E` for each epoch E: processor seconds of
-    training and validation from the start, so that a busy machine does not count. `hidden`: `test@E` for each epoch E, if there are test rows, in the metric's own
-    direction.
+    training and validation from the start, so that a busy machine does not count. `hidden`: `test@E` for each epoch
+    E, if there are test rows, in the metric's own direction.
 
     Args:
         arrays: Folder with the training and validation rows (`data.arrays.save_arrays`).
