@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from archwright.coordinate.finish import Finisher
     from archwright.coordinate.record import RunFolder, RunRecord
 
-__all__ = ["finishers", "show_result"]
+__all__ = ["finishers", "found", "show_result"]
 
 
 def finishers(export: str | None) -> tuple[Finisher, ...]:
@@ -64,15 +64,21 @@ def _summary(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
 
 def _sentences(folder: RunFolder, record: RunRecord) -> list[str]:
     session = record.sessions[-1]
-    lines = [_network_sentence(record)]
-    if record.test:
-        values = ", ".join(f"{name} {value:.4f}" for name, value in record.test.items())
-        lines.append(f"test    {values} on {record.task['test_rows']:,} rows")
+    lines = found(record)
     lines.append(f"time    {session['used_s']:.1f} s of {session['budget_s']:g} s")
     lines.append(f"model   {folder.model}")
     lines += [f"{name:<7} {made['path']}" for name, made in record.exports.items()]
     if folder.report.exists():
         lines.append(f"report  {folder.report}")
+    return lines
+
+
+def found(record: RunRecord) -> list[str]:
+    """Return what a run found, and how it did in the test, in a line each."""
+    lines = [_network_sentence(record)]
+    if record.test:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in record.test.items())
+        lines.append(f"test    {values} on {record.task['test_rows']:,} rows")
     return lines
 
 

@@ -84,6 +84,7 @@ def _show_run(path: Path, *, top: int, json_output: bool) -> None:
     from dataclasses import asdict
 
     from archwright.cli.output import as_json
+    from archwright.cli.result import found
     from archwright.coordinate.record import RunFolder
     from archwright.report.table import leaderboard
 
@@ -111,3 +112,4 @@ def _show_run(path: Path, *, top: int, json_output: bool) -> None:
             f"{row.cost_s:.1f}",
         )
     Console().print(table)
+    print("\n".join(found(record)))
