@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ __all__ = ["write_contest_png", "write_ranks_png"]
 #: Lines of more contestants than there are colours are dashed.
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 _DPI = 150
+#: Characters of the caption on a line, for each chart.
+_LINE = 78
 
 _STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -56,15 +59,15 @@ def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, c
     figure_of = _figure()
     drawn = panels(contest, comparison.names)
     with _styled():
-        figure = figure_of(figsize=(4.4 * len(drawn), 4.0))
+        figure = figure_of(figsize=(4.4 * len(drawn), 4.4))
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
         axes = figure.subplots(1, len(drawn), squeeze=False)[0]
         for place, panel in zip(axes, drawn, strict=True):
             _draw(place, panel)
         figure.suptitle(case_title(contest.case), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
-        lines, labels = axes[0].get_legend_handles_labels()
-        figure.legend(lines, labels, loc="outside upper right", ncols=min(len(labels), 6), fontsize=9)
-        figure.supxlabel(caption, x=0.012, ha="left", fontsize=7.5, color="#7a8494")
+        figure.supxlabel(fill(caption, _LINE * len(drawn)), x=0.012, ha="left", fontsize=7.5, color="#7a8494")
+        # Curves rise to the right: below their ends is room.
+        axes[0].legend(loc="lower right", ncols=1 if len(comparison.names) < 5 else 2, fontsize=8)
         _save(figure, path)
 
 
