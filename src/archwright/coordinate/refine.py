@@ -42,6 +42,8 @@ LEVEL = 0.5
 MOST = 4096
 #: Shares of a schedule that are tried when it no longer fits, the largest first.
 SHARES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.0)
+#: Seconds that must be left for a further bracket to begin.
+LEAST_S = 0.3
 #: Share of the time that the first bracket may take, if a full training of middle width fits into it.
 FIRST_SHARE = 0.25
 #: Later brackets train for this many times the epochs after which the first full trainings were best: beyond its
@@ -159,12 +161,15 @@ class Refinement:
     def walk(self) -> None:
         """Run brackets until the time, the trials or the space are used up."""
         bracket = 1
-        while not self._is_over():
+        while not self._is_over() and (bracket == 1 or self._session.left_s() > LEAST_S):
             chosen, made = self._next_bracket(bracket)
             is_short = made.cut or self._is_too_short(made)
             if (bracket > 1 and not chosen) or (is_short and self._unfinished()):
+                if not self._unfinished():
+                    return
+                # It may stop early, and leave time for more.
                 self._last_stretch()
-                return
+                continue
             self._bracket(bracket, chosen, made)
             self._shorten()
             bracket += 1
@@ -183,8 +188,7 @@ class Refinement:
 
     def _last_stretch(self) -> None:
         """Train the finalists on for what time is left; the clock ends them, and their rate follows it."""
-        if self._unfinished() and not self._is_over():
-            self._rung(self._unfinished()[: self._workers], self._cap, "last stretch")
+        self._rung(self._unfinished()[: self._workers], self._cap, "last stretch")
 
     def _is_too_short(self, made: Plan) -> bool:
         """Whether the time is too short to train new candidates for half of their epochs."""
