@@ -82,7 +82,7 @@ def test_a_comparison_from_its_runs_to_its_report(bench, tmp_path: Path) -> None
     assert set(report["mean_ranks"]) == {"random", "evolution:population=4"}
     assert all(Path(file).exists() for file in report["files"])
     table = bench("report", out, "--no-png")
-    assert "Mean rank over 2 benchmarks" in table
+    assert "Mean rank over 2 benchmark outcomes" in table
     assert "evolution:population=4" in table
 
 

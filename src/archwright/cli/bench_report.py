@@ -61,7 +61,8 @@ def _show(made: Made) -> None:
         console.print(table)
     if made.overall is None:
         return
-    table = Table(title=f"Mean rank over {made.overall.n} benchmarks", title_justify="left")
+    print(f"Mean rank over {made.overall.n} benchmark outcomes:")
+    table = Table()
     table.add_column("searcher", no_wrap=True)
     table.add_column("mean rank", justify="right")
     for rank, name in sorted(zip(made.overall.ranks.tolist(), made.names, strict=True)):

@@ -96,8 +96,8 @@ def write_ranks_png(path: Path, comparison: Comparison, overall: Overall) -> Non
         axes.invert_yaxis()
         axes.set_xlim(0.5, len(names) + 0.5)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("rank by mean final value (1 is the best): small dots are benchmarks, large ones their mean")
-        axes.set_title(f"Mean rank over {overall.n} benchmarks")
+        axes.set_xlabel("rank by mean final value (1 is the best): small dots are outcomes, large ones their mean")
+        axes.set_title(f"Mean rank over {overall.n} benchmark outcomes")
         if overall.difference is not None:
             said = f"bars that do not overlap differ (Nemenyi, 5 %, critical difference {overall.difference:.2f})"
             figure.supxlabel(said, x=0.012, ha="left", fontsize=7.5, color="#7a8494")
