@@ -120,8 +120,9 @@ def test_two_drivers_of_one_study_are_told_apart(target: str, name: str) -> None
     with Study.open(target, name=name) as first, Study.open(target, name=name) as second:
         first.propose([Proposal(SPACE.at(0))])
         first.flush()
-        second.propose([Proposal(SPACE.at(1))])
-        with pytest.raises(StoreError, match="cannot be used"):
+        # On a busy machine the proposal itself is written at once.
+        with pytest.raises(StoreError, match="cannot be used"):  # noqa: PT012
+            second.propose([Proposal(SPACE.at(1))])
             second.flush()
         second._store._buffer.clear()  # type: ignore[union-attr]
 
