@@ -49,7 +49,7 @@ def _commands() -> list[tuple[str, str]]:
         (page.name, line)
         for page in PAGES
         for block in _blocks(page, "sh")
-        for line in block.splitlines()
+        for line in block.replace("\\\n", " ").splitlines()
         if line.startswith("archwright ")
     ]
 
