@@ -133,7 +133,7 @@ def test_nothing_is_drawn_where_nobody_is_looking(bench, tmp_path: Path) -> None
         (["--bench", "small:e12,e12"], "given twice"),
         (["--bench", "small:e12", "--searchers", "evolutoin"], "Did you mean 'evolution'"),
         (["--bench", "small:e12", "--searchers", "hyperband:eta=1"], "cannot be made|eta"),
-        (["--bench", "small:e12", "--searchers", "evolution:fidelity=0"], "epochs 12..12"),
+        (["--bench", "small:e12", "--searchers", "evolution:fidelity=13"], "epochs 12..12"),
         (["--bench", "small:curves", "--searchers", "random:fidelity=10"], "epochs 1..9"),
         (["--bench", "small:e12", "--seconds", "5"], "no training times"),
         (["--bench", "small:e12", "--seconds", "soon"], "must be a duration"),
