@@ -20,6 +20,7 @@ from archwright.coordinate.bench_trials import outcome_of, provenance_of
 from archwright.coordinate.options import TaskOptions
 from archwright.coordinate.remote import Remote
 from archwright.coordinate.session import cores
+from archwright.coordinate.source import task_of
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.errors import BenchError
@@ -29,7 +30,7 @@ from archwright.core.rng import derive
 from archwright.core.trial import Proposal
 from archwright.data.arrays import Arrays, Split, save_arrays
 from archwright.data.tables import Table, read_table
-from archwright.data.task import Task, make_task
+from archwright.data.task import Task
 from archwright.nets.inputs import Inputs
 from archwright.nets.recipe import Recipe
 from archwright.run.inline import InlineExecutor
@@ -301,22 +302,8 @@ class _Build:
         table = read_table(self.source, encoding=options.encoding)
         if self.options.rows is not None and self.options.rows < len(table.frame):
             table = _some_rows(table, self.options.rows, seed=self.options.seed)
-        task = make_task(
-            table,
-            self.target,
-            test=None if options.test is None else read_table(options.test, encoding=options.encoding),
-            test_fraction=options.test_fraction,
-            valid_fraction=options.valid_fraction,
-            split_column=options.split_column,
-            group=options.group,
-            ignore=options.ignore,
-            weight=options.weight,
-            positive=options.positive,
-            kind=options.kind,
-            metric=options.metric,
-            balanced=options.balanced,
-            seed=self.options.seed,
-        )
+        test = None if options.test is None else read_table(options.test, encoding=options.encoding)
+        task = task_of(table, self.target, options, test=test, seed=self.options.seed)
         self.described, self.warnings = task.describe(), (*table.warnings, *task.warnings)
         return task
 

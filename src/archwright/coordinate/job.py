@@ -25,7 +25,7 @@ from archwright.coordinate.record import RunFolder, RunRecord
 from archwright.coordinate.refine import Refinement
 from archwright.coordinate.remote import evaluators
 from archwright.coordinate.session import Session, cores
-from archwright.coordinate.source import fingerprint, place_of, read_source
+from archwright.coordinate.source import fingerprint, place_of, read_source, task_of
 from archwright.coordinate.timely import Timely
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
@@ -33,7 +33,7 @@ from archwright.core.errors import DataError, RunError
 from archwright.core.protocols import Executor
 from archwright.data.metrics import METRICS, score, value_of
 from archwright.data.tables import Table
-from archwright.data.task import Task, make_task
+from archwright.data.task import Task
 from archwright.nets.inputs import Inputs
 from archwright.nets.link import predictions
 from archwright.nets.recipe import Recipe
@@ -139,22 +139,7 @@ class Job:
             table = self._table(session, source)
             test = None if options.test is None else read_source(options.test, limit_s=None, encoding=options.encoding)
         with session.phase("prepare"):
-            task = make_task(
-                table,
-                target,
-                test=test,
-                test_fraction=options.test_fraction,
-                valid_fraction=options.valid_fraction,
-                split_column=options.split_column,
-                group=options.group,
-                ignore=options.ignore,
-                weight=options.weight,
-                positive=options.positive,
-                kind=options.kind,
-                metric=options.metric,
-                balanced=options.balanced,
-                seed=self.search.seed,
-            )
+            task = task_of(table, target, options, test=test, seed=self.search.seed)
             session.sample = table.frame.head(SAMPLE_ROWS)
             record.data = {
                 "source": place_of(source),

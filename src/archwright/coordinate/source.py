@@ -1,4 +1,4 @@
-"""Where a run's table comes from, and how a resumed run knows that it is still the same."""
+"""Where a run's table comes from, how a resumed run knows it again, and the task that is made of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from archwright.coordinate.options import TaskOptions
 from archwright.data.tables import Table, read_table
+from archwright.data.task import Task, make_task
 
-__all__ = ["fingerprint", "place_of", "read_source"]
+__all__ = ["fingerprint", "place_of", "read_source", "task_of"]
 
 #: Rows at each end of a table that its fingerprint looks at.
 FINGERPRINT_ROWS = 100
@@ -19,6 +21,30 @@ FINGERPRINT_CELLS = 50_000
 def read_source(source: Any, *, limit_s: float | None, encoding: str | None) -> Table:
     """Return the table; one that was read already is taken as it is."""
     return source if isinstance(source, Table) else read_table(source, limit_s=limit_s, encoding=encoding)
+
+
+def task_of(table: Table, target: str, options: TaskOptions, *, test: Table | None, seed: int) -> Task:
+    """Return the task that `options` make of a table, and of a table of its own for the test where there is one.
+
+    Raises:
+        DataError: if the table cannot be learned from.
+    """
+    return make_task(
+        table,
+        target,
+        test=test,
+        test_fraction=options.test_fraction,
+        valid_fraction=options.valid_fraction,
+        split_column=options.split_column,
+        group=options.group,
+        ignore=options.ignore,
+        weight=options.weight,
+        positive=options.positive,
+        kind=options.kind,
+        metric=options.metric,
+        balanced=options.balanced,
+        seed=seed,
+    )
 
 
 def place_of(source: Any) -> str | None:
