@@ -21,6 +21,7 @@ from archwright.coordinate.experiment import Case, Experiment, ExperimentFolder,
 from archwright.core.budget import Budget
 from archwright.core.errors import MissingExtraError, RunError
 from archwright.core.rng import derive
+from archwright.report import comparison_html
 from archwright.report.comparison import Contest, Entry, Run, incumbents, load_comparison, ranks
 from archwright.report.comparison_html import write_comparison
 from archwright.report.comparison_panels import panels
@@ -256,6 +257,18 @@ def test_without_matplotlib_the_rest_is_written_and_it_is_said(
 def test_notes_say_what_a_reader_should_know(experiment: Path, tmp_path: Path) -> None:
     notes = write_comparison(experiment, out=tmp_path, png=False).notes
     assert any("one.a-b reports the validation values" in note for note in notes)
+
+
+def test_runs_without_a_reported_value_are_counted_in_a_note(experiment: Path, tmp_path: Path, monkeypatch) -> None:
+    comparison = load_comparison(ExperimentFolder(experiment))
+    first = comparison.contests[0]
+    runs = tuple(replace(run, value=run.value * np.nan) for run in first.entries[0].runs[:1])
+    entries = (replace(first.entries[0], runs=runs + first.entries[0].runs[1:]), *first.entries[1:])
+    shown = replace(comparison, contests=(replace(first, entries=entries), *comparison.contests[1:]))
+    monkeypatch.setattr(comparison_html, "load_comparison", lambda _: shown)
+    notes = write_comparison(experiment, out=tmp_path, png=False).notes
+    said = f"{first.case.name}: runs that end without a reported value are left out of the means ({entries[0].name} 1)."
+    assert said in notes
 
 
 def test_an_experiment_that_goes_on_is_reported_as_far_as_it_is(tmp_path: Path) -> None:

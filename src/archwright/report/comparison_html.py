@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archwright.coordinate.experiment import Case, ExperimentFolder
 from archwright.core.errors import MissingExtraError, RunError
 from archwright.core.files import write_atomically
@@ -195,6 +197,10 @@ def _notes(comparison: Comparison) -> list[str]:
             notes.append(f"{case.name} has no validation data: the searchers see test values.")
         elif case.is_same_measure:
             notes.append(f"{case.name} reports the validation values that the searchers see: no test is known.")
+        unknown = {entry.name: int(np.isnan(entry.finals).sum()) for entry in contest.entries}
+        if any(unknown.values()):
+            said = ", ".join(f"{name} {n}" for name, n in unknown.items() if n)
+            notes.append(f"{case.name}: runs that end without a reported value are left out of the means ({said}).")
     left_out = len(comparison.contests) - len(comparison.complete)
     if left_out:
         notes.append(f"Mean ranks leave out {left_out} benchmarks that not every searcher has runs on.")

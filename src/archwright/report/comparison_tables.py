@@ -23,7 +23,8 @@ class Final:
     """What a contestant's runs on one case end with, in the unit of `metric`; None where nothing is known.
 
     Args:
-        n: Finished runs. `failed`: those of them that found nothing; the rest of the row is without them.
+        n: Finished runs. `failed`: those of them that found nothing, or nothing with a reported value; the rest
+            of the row is without them.
         mean, std: Of the final value; std is that of a sample.
         q25, median, q75: Its quartiles.
         regret: Mean distance to the benchmark's best.
