@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from archwright.core.arch import Arch
 from archwright.core.catalog import CATALOGUE, suggestion
 from archwright.core.errors import UnknownNameError
 from archwright.core.protocols import Searcher
+from archwright.core.rng import derive
 from archwright.search.bohb import Bohb, Tpe
 from archwright.search.constrained import Limits
 from archwright.search.evolution import Evolution
+from archwright.search.explore import ProxyMoves, Score, explore, with_noise
+from archwright.search.halving import Halving, halving
 from archwright.search.hyperband import Hyperband
+from archwright.search.in_order import InOrder, WarmStart
 from archwright.search.local import LocalSearch
 from archwright.search.nsga2 import Nsga2
 from archwright.search.random import RandomSearch
@@ -22,13 +27,16 @@ from archwright.spaces.base import Space
 
 __all__ = [
     "RECIPES",
+    "atlas",
     "bohb",
     "bohb_nasbench",
     "build",
+    "filter_and_train",
     "first_improvement",
     "hyperband",
     "hyperband_lce",
     "local_search",
+    "move_proposal",
     "non_ageing_evolution",
     "nsga2",
     "random_search",
@@ -38,6 +46,8 @@ __all__ = [
     "reinforce_teg",
     "tabnas",
     "teg_evolution",
+    "training_free",
+    "warmup",
     "wide_evolution",
 ]
 
@@ -108,6 +118,66 @@ def tabnas(space: Space, limits: Limits, *, lr: float = 0.01, samples: int = 256
     return Reinforce(space, lr=lr, valid=limits, samples=samples)
 
 
+def training_free(space: Space, score: Score, *, explored: int = 900, seed: int = 0) -> InOrder:
+    """Training-free search: the proxy alone decides, and what it likes best is trained once, to be known.
+
+    ATLAS, arXiv:2403.10318, section 4.3 and table 11: regularised evolution explores `explored` architectures.
+    """
+    return InOrder(tuple(explore(space, score, explored, rng=derive(seed, "filter"))[:1]))
+
+
+def filter_and_train(
+    space: Space, score: Score, *, explored: int = 900, kept: int = 30, noise: float = 0.0, seed: int = 0
+) -> InOrder:
+    """Filtering, then full training of the best ones: the comparison "filtering + full training" of ATLAS.
+
+    ATLAS, arXiv:2403.10318, table 11 and appendix E. `explored / kept` = M/K = 30 is the paper's; `noise` is the share
+    of the `kept` that is replaced by random architectures (appendix E.2.1).
+    """
+    return InOrder(tuple(_filtered(space, score, explored, kept, noise, seed)))
+
+
+def atlas(
+    space: Space,
+    score: Score,
+    max_epochs: int,
+    *,
+    explored: int = 900,
+    kept: int = 30,
+    noise: float = 0.0,
+    unit: int = 2,
+    eta: int = 2,
+    seed: int = 0,
+) -> Halving:
+    """ATLAS, arXiv:2403.10318, section 3: filtering by a proxy, refinement by successive halving.
+
+    M/K = 30 and U = 2 are the paper's (appendix E.1), and eta "typically" halves (section 3.3). With a time budget
+    `archwright fit` chooses these numbers; here they are given.
+    """
+    candidates = tuple(_filtered(space, score, explored, kept, noise, seed))
+    rungs = halving(candidates=max(1, len(candidates)), start=unit, eta=eta, cap=max_epochs)
+    return Halving(candidates, rungs)
+
+
+def warmup(space: Space, score: Score, *, explored: int = 3000, founders: int = 10, seed: int = 0) -> WarmStart:
+    """Zero-cost warmup: evolution whose first population is a proxy's best of a random sample.
+
+    Abdelfattah et al., arXiv:2101.08134, section 5; evolution with the sizes of ATLAS (arXiv:2403.10318, table 11). How
+    many are explored is ours.
+    """
+    best = explore(space, score, explored, rng=derive(seed, "filter"), by="random")
+    return WarmStart(tuple(best[:founders]), regularized_evolution(space))
+
+
+def move_proposal(space: Space, score: Score, *, moves: int = 10) -> Evolution:
+    """Zero-cost move proposal: evolution in which a proxy chooses among `moves` mutations of a parent.
+
+    Abdelfattah et al., arXiv:2101.08134, section 5; evolution with the sizes of ATLAS (arXiv:2403.10318, table 11). The
+    number of moves is ours.
+    """
+    return Evolution(space, population=10, sample=3, mutate=ProxyMoves(space, score, moves))
+
+
 def hyperband(space: Space, max_epochs: int | None = None, min_epochs: int = 1) -> Hyperband:
     """Hyperband, Li et al., arXiv:1603.06560, section 3: eta 3, and as many brackets as there is room for."""
     return Hyperband(space, max_epochs, min_epochs, eta=3)
@@ -163,6 +233,12 @@ _BY_EPOCHS: dict[str, Callable[[Space, int | None, int], Searcher]] = {
 
 #: Every name that `build` knows. Names of searchers stand for their recipe with the sizes of the benchmarks' papers.
 RECIPES: tuple[str, ...] = tuple(sorted({*_PLAIN, *_BY_EPOCHS}))
+
+
+def _filtered(space: Space, score: Score, explored: int, kept: int, noise: float, seed: int) -> list[Arch]:
+    """Return up to `kept` of the best of `explored` architectures, a share of them replaced by random ones."""
+    top = explore(space, score, explored, rng=derive(seed, "filter"))[:kept]
+    return with_noise(top, space, noise, rng=derive(seed, "noise"))
 
 
 def build(name: str, space: Space, *, max_epochs: int | None = None, min_epochs: int = 1) -> Searcher:

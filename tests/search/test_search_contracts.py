@@ -6,8 +6,10 @@ from archwright.core.protocols import Searcher
 from archwright.search.bohb import Bohb, Tpe
 from archwright.search.constrained import Constrained, Limits
 from archwright.search.evolution import Evolution
+from archwright.search.explore import ProxyMoves
 from archwright.search.halving import Halving, halving
 from archwright.search.hyperband import Hyperband
+from archwright.search.in_order import InOrder, WarmStart
 from archwright.search.local import LocalSearch
 from archwright.search.nsga2 import Nsga2
 from archwright.search.random import RandomSearch
@@ -154,6 +156,27 @@ class TestConstrainedHalving(SearcherContract):
     def make(self, space: Space) -> Searcher:
         candidates = tuple(space.at(5 * k) for k in range(12))
         return Constrained(Halving(candidates, halving(candidates=12, start=1, eta=2, cap=8)), Limits(_sum, {"sum": 5}))
+
+
+class TestInOrder(SearcherContract):
+    """It ends by itself, after 20 evaluations."""
+
+    name = "in_order"
+
+    def make(self, space: Space) -> Searcher:
+        return InOrder(tuple(space.at(3 * k) for k in range(20)), fidelity=2)
+
+
+class TestWarmStart(SearcherContract):
+    name = "warm_start"
+
+    def make(self, space: Space) -> Searcher:
+        return WarmStart(tuple(space.at(5 * k) for k in range(6)), Evolution(space, population=6))
+
+
+class TestEvolutionByProxyMoves(SearcherContract):
+    def make(self, space: Space) -> Searcher:
+        return Evolution(space, population=5, mutate=ProxyMoves(space, lambda arch: -float(sum(arch.genes)), moves=4))
 
 
 def _sum(arch: Arch) -> dict[str, float]:

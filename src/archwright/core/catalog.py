@@ -49,6 +49,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "bohb": "archwright.search.bohb:Bohb",
         "nsga2": "archwright.search.nsga2:Nsga2",
         "constrained": "archwright.search.constrained:Constrained",
+        "in_order": "archwright.search.in_order:InOrder",
+        "warm_start": "archwright.search.in_order:WarmStart",
     },
     "executor": {
         "inline": "archwright.run.inline:InlineExecutor",
