@@ -71,15 +71,18 @@ class TabularMlp(nn.Module):
             rows: If given, the table to use instead of the network's own, and `cat` holds row numbers of it:
                 how training reaches only the rows of a large table that a batch touches.
         """
+        logits: Tensor = self.head(self.layers(self.embed(num, cat, rows)))
+        return logits
+
+    def embed(self, num: Tensor, cat: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Return the embeddings of all fields side by side [B, (M + C) E]; arguments as of `forward`."""
         parts = []
         if self.numeric is not None:
             parts.append(self.numeric(num).flatten(1))
         if self.cat_table is not None:
             table, codes = (self.cat_table, cat + self.cat_offset) if rows is None else (rows, cat)
             parts.append(nn.functional.embedding(codes, table).flatten(1))
-        hidden = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        logits: Tensor = self.head(self.layers(hidden))
-        return logits
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     @property
     def n_params(self) -> int:
