@@ -16,7 +16,7 @@ from archwright.search.bohb import Bohb, Tpe
 from archwright.search.constrained import Limits
 from archwright.search.evolution import Evolution
 from archwright.search.explore import ProxyMoves, Score, explore, with_noise
-from archwright.search.halving import Halving, halving
+from archwright.search.halving import Halving, Rung, halving
 from archwright.search.hyperband import Hyperband
 from archwright.search.in_order import InOrder, WarmStart
 from archwright.search.local import LocalSearch
@@ -152,10 +152,12 @@ def atlas(
     """ATLAS, arXiv:2403.10318, section 3: filtering by a proxy, refinement by successive halving.
 
     M/K = 30 and U = 2 are the paper's (appendix E.1), and eta "typically" halves (section 3.3). With a time budget
-    `archwright fit` chooses these numbers; here they are given.
+    `archwright fit` chooses these numbers; here they are given. The last candidate is trained to `max_epochs`.
     """
     candidates = tuple(_filtered(space, score, explored, kept, noise, seed))
     rungs = halving(candidates=max(1, len(candidates)), start=unit, eta=eta, cap=max_epochs)
+    if rungs[-1].epochs < max_epochs:
+        rungs = (*rungs, Rung(max_epochs, 1))
     return Halving(candidates, rungs)
 
 

@@ -119,6 +119,8 @@ def test_strategies_of_atlas_train_what_they_say() -> None:
     assert noisy.archs[7:] != tuple(best[7:10])
     halving = recipes.atlas(SPACE, score, 16, kept=8)
     assert (halving.candidates, halving.rungs) == (tuple(best[:8]), ((2, 8), (4, 4), (8, 2), (16, 1)))
+    assert recipes.atlas(SPACE, score, 20, kept=2).rungs == ((2, 2), (4, 1), (20, 1))
+    assert recipes.atlas(SPACE, score, 20, kept=1).rungs == ((2, 1), (20, 1))
 
 
 def test_strategies_are_the_same_twice_and_differ_by_seed() -> None:
