@@ -58,6 +58,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "ray": "archwright.run.ray:RayExecutor",
         "simulated": "archwright.run.simulated:SimulatedExecutor",
     },
+    "network": {
+        "nb201": "archwright.nets.nb201:build",
+    },
     "proxy": {
         "expressflow": "archwright.proxies.expressflow:expressflow",
     },
@@ -69,7 +72,7 @@ def _plugins(kind: str) -> dict[str, str]:
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Return every name of a kind (`space`, `searcher`, `executor`, `proxy`), plug-ins included, sorted.
+    """Return every name of a kind (`space`, `searcher`, `executor`, `network`, `proxy`), plug-ins included, sorted.
 
     Raises:
         UnknownNameError: if there is no such kind.
@@ -83,10 +86,14 @@ def find(kind: str, name: str) -> Any:
     Raises:
         UnknownNameError: if the catalogue has no such name; the message offers the nearest one.
     """
-    entries = _entries(kind)
-    if name not in entries:
-        raise UnknownNameError(f"no {kind} {name!r}. {suggestion(name, entries)}")
-    module, _, attribute = entries[name].partition(":")
+    place = CATALOGUE.get(kind, {}).get(name)
+    if place is None:
+        # Only now: asking for plug-ins reads the metadata of every installed package, milliseconds.
+        entries = _entries(kind)
+        if name not in entries:
+            raise UnknownNameError(f"no {kind} {name!r}. {suggestion(name, entries)}")
+        place = entries[name]
+    module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
 
 
