@@ -14,7 +14,7 @@ from archwright.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "check_columns", "did_you_mean", "read_table"]
+__all__ = ["Table", "check_columns", "did_you_mean", "missing_file", "read_table"]
 
 _DELIMITED = (".csv", ".tsv", ".txt")
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
@@ -96,6 +96,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"There are: {shown}{', ...' if len(names) > 12 else ''}."
 
 
+def missing_file(path: Path) -> DataError:
+    """Return the error about a file or folder that is not there; it offers the nearest name beside it."""
+    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.5)
+    hint = f"Did you mean {str(path.parent / near[0])!r}?" if near else "Check the path."
+    return DataError(f"no file {str(path)!r}. {hint}")
+
+
 def _read_path(path: Path, *, limit_s: float | None, encoding: str | None) -> Table:
     path = path.expanduser()
     _check_file(path)
@@ -133,10 +141,7 @@ def _check_file(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the file that holds the table.")
     if not path.exists():
-        beside = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.5)
-        hint = f"Did you mean {str(path.parent / near[0])!r}?" if near else "Check the path."
-        raise DataError(f"no file {str(path)!r}. {hint}")
+        raise missing_file(path)
     if not path.stat().st_size:
         raise DataError(f"{path} is empty (0 bytes).")
 
