@@ -159,7 +159,7 @@ def test_a_batch_must_fit(size):
 
 def test_a_balanced_batch_needs_enough_of_each_class():
     images = load_images((RNG_X[:11], np.arange(11) == 3))
-    with pytest.raises(DataError, match="takes 5 images of class 'True'.*has 1"):
+    with pytest.raises(DataError, match=r"takes 5 images of class 'True'.*has 1"):
         normalised_batch(images, 10, rng=derive(0, "batch"), balanced=True)
 
 
@@ -234,7 +234,10 @@ def test_encoded_images_in_an_npz_file_are_decoded(tmp_path):
     assert np.array_equal(load_images(tmp_path / "a.npz").x, RNG_X)
     some = load_images(tmp_path / "a.npz", most=7)
     assert len(some) == 7
-    assert all(any(np.array_equal(x, RNG_X[k]) and y == LABELS[k] for k in range(30)) for x, y in zip(some.x, some.y))
+    assert all(
+        any(np.array_equal(x, RNG_X[k]) and y == LABELS[k] for k in range(30))
+        for x, y in zip(some.x, some.y, strict=True)
+    )
 
 
 def test_cifar_as_jpeg_bytes(shared_data):
@@ -415,7 +418,7 @@ def test_cifars_pickles_are_refused_with_a_hint(tmp_path):
             load_images(source)
         assert "binary version (cifar-10-binary.tar.gz)" in one_line(error)
     (tmp_path / "other.pkl").write_bytes(pickle.dumps([1]))
-    with pytest.raises(UnsafeFileError, match="not opened$"):
+    with pytest.raises(UnsafeFileError, match=r"not opened$"):
         load_images(tmp_path / "other.pkl")
 
 
