@@ -248,7 +248,7 @@ def test_without_matplotlib_the_rest_is_written_and_it_is_said(
     def lacking() -> None:
         raise MissingExtraError("PNG files need matplotlib")
 
-    monkeypatch.setattr(figures_module, "_figure", lacking)
+    monkeypatch.setattr(figures_module, "figure_class", lacking)
     made = write_comparison(experiment, out=tmp_path)
     assert "PNG files need matplotlib" in made.notes
     assert {path.suffix for path in made.files} == {".html", ".csv"}

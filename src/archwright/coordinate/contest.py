@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archwright.coordinate.chunks import Chunk, in_pool, inline, only_one
 from archwright.coordinate.experiment import Cell, Experiment, ExperimentFolder
-from archwright.coordinate.simulate import REFUSED, CellEvaluator, contestant, work
+from archwright.coordinate.simulate import CellEvaluator, contestant, work
 from archwright.coordinate.trial_file import Trials, read_trials, write_trials
-from archwright.core.arch import Arch
 from archwright.core.errors import RunError
-from archwright.core.trial import Proposal
-from archwright.run.clock import Clock
-from archwright.run.pool import PoolExecutor
 
 __all__ = ["Progress", "run_experiment"]
 
@@ -23,8 +18,6 @@ __all__ = ["Progress", "run_experiment"]
 _CHUNK_S = 1.0
 #: Parts that may pile up before they are gathered into the file of their cell.
 _PARTS = 64
-#: Times that a chunk of runs is tried when its process dies.
-_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +46,10 @@ class _Cell:
         return taken
 
 
+#: A cell and some of its seeds.
+_Runs = tuple[_Cell, list[int]]
+
+
 @dataclass
 class _Contest:
     """The state of one session."""
@@ -64,14 +61,21 @@ class _Contest:
     cells: list[_Cell] = field(default_factory=list)
     done: int = 0
 
-    def todo(self) -> Iterator[tuple[_Cell, list[int]]]:
+    def todo(self) -> Iterator[Chunk[_Runs]]:
         """Yield chunks until nothing is left."""
         for cell in self.cells:
             while cell.left:
-                yield cell, cell.take(self.jobs)
+                seeds = cell.take(self.jobs)
+                yield Chunk((cell, seeds), f"a run of {cell.cell.name}", (cell.place, *seeds))
 
-    def note(self, cell: _Cell, seeds: list[int], took_s: float) -> None:
+    def do(self, chunk: Chunk[_Runs]) -> None:
+        """Do a chunk in this process."""
+        cell, seeds = chunk.what
+        work(self.folder, self.experiment, cell.cell, seeds)
+
+    def note(self, chunk: Chunk[_Runs], took_s: float) -> None:
         """Take note of a finished chunk."""
+        cell, seeds = chunk.what
         cell.run_s = took_s / len(seeds)
         self.done += len(seeds)
         if not cell.left or len(self.folder.parts_of(cell.cell)) >= _PARTS:
@@ -111,7 +115,7 @@ def run_experiment(
     folder.joined(wanted)
     for cell in wanted.cells():
         contestant(cell)
-    with _only_one(folder):
+    with only_one(folder.path, folder.lock):
         joined = folder.joined(wanted)
         folder.write(joined)
         for leftover in folder.parts.glob(".*.tmp"):
@@ -123,53 +127,14 @@ def run_experiment(
             contest.cells.append(_Cell(place, cell, [seed for seed in range(wanted.seeds) if seed not in done]))
         contest.tell("")
         try:
-            _inline(contest) if jobs == 1 else _pooled(contest)
+            if jobs == 1:
+                inline(contest.todo(), contest.do, contest.note)
+            else:
+                in_pool(contest.todo(), CellEvaluator(folder.path, wanted), contest.note, jobs=jobs)
         finally:
             for cell in wanted.cells():
                 _gather(folder, cell)
     return joined
-
-
-def _inline(contest: _Contest) -> None:
-    clock = Clock.starting_now()
-    for cell, seeds in contest.todo():
-        started_s = clock.now()
-        work(contest.folder, contest.experiment, cell.cell, seeds)
-        contest.note(cell, seeds, clock.now() - started_s)
-
-
-def _pooled(contest: _Contest) -> None:
-    chunks = contest.todo()
-    running: dict[int, tuple[_Cell, list[int]]] = {}
-    tries: Counter[int] = Counter()
-    with PoolExecutor(contest.jobs) as pool:
-        pool.use(CellEvaluator(contest.folder.path, contest.experiment))
-
-        def submit(number: int) -> None:
-            cell, seeds = running[number]
-            tries[number] += 1
-            pool.submit(number, Proposal(Arch("experiment", (cell.place, *seeds))), seed=0)
-
-        exhausted = False
-        while True:
-            while not exhausted and pool.free():
-                chunk = next(chunks, None)
-                exhausted = chunk is None
-                if chunk is not None:
-                    running[number := len(tries)] = chunk
-                    submit(number)
-            trial = pool.next()
-            if trial is None:
-                return
-            if trial.result.score is not None:
-                cell, seeds = running.pop(trial.id)
-                contest.note(cell, seeds, trial.result.cost_s)
-            elif trial.result.error.startswith(REFUSED):
-                raise RunError(trial.result.error.removeprefix(REFUSED))
-            elif tries[trial.id] < _TRIES:
-                submit(trial.id)
-            else:
-                raise RunError.of_system(f"runs of {running[trial.id][0].cell.name} fail: {trial.result.error}")
 
 
 def _gather(folder: ExperimentFolder, cell: Cell) -> Trials:
@@ -182,24 +147,3 @@ def _gather(folder: ExperimentFolder, cell: Cell) -> Trials:
     for part in parts:
         part.unlink(missing_ok=True)
     return trials
-
-
-@contextmanager
-def _only_one(folder: ExperimentFolder) -> Iterator[None]:
-    """Hold the folder's lock, where the system has such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        lock = folder.lock.open("w")
-    except OSError as error:
-        raise RunError.of_system(f"{folder.path} must be writable, but: {error.strerror or error}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"another process works on {folder.path}; wait for it, or choose another folder") from None
-        yield

@@ -16,10 +16,11 @@ import numpy as np
 
 from archwright.bench.evaluator import TableEvaluator
 from archwright.bench.table import Bench
+from archwright.coordinate.chunks import as_result
 from archwright.coordinate.experiment import Case, Cell, Experiment, ExperimentFolder
 from archwright.coordinate.trial_file import Trials, write_trials
 from archwright.core.arch import Arch
-from archwright.core.errors import BenchError, NasError
+from archwright.core.errors import BenchError
 from archwright.core.files import replacing
 from archwright.core.history import History
 from archwright.core.protocols import Searcher
@@ -28,12 +29,10 @@ from archwright.run.loop import run
 from archwright.run.simulated import SimulatedExecutor
 from archwright.study.study import Study
 
-__all__ = ["REFUSED", "CellEvaluator", "Recorder", "contestant", "opened", "simulate", "work"]
+__all__ = ["CellEvaluator", "Recorder", "contestant", "opened", "simulate", "work"]
 
 #: Seconds of a run after which its searcher's answers so far are written down, again and again.
 _CHECKPOINT_S = 1.0
-#: Begins the error of runs that would be refused again.
-REFUSED = "refused: "
 
 
 @dataclass
@@ -92,12 +91,7 @@ class CellEvaluator:
         """Return the number of runs as the score and their seconds as the cost; they are in a file by then."""
         place, *seeds = proposal.arch.genes
         cell = list(self.experiment.cells())[place]
-        started_s = time.monotonic()
-        try:
-            work(ExperimentFolder(self.folder), self.experiment, cell, seeds)
-        except NasError as error:
-            return Result(None, time.monotonic() - started_s, error=f"{REFUSED}{error}")
-        return Result(float(len(seeds)), time.monotonic() - started_s)
+        return as_result(lambda: work(ExperimentFolder(self.folder), self.experiment, cell, seeds), len(seeds))
 
 
 def work(folder: ExperimentFolder, experiment: Experiment, cell: Cell, seeds: Sequence[int]) -> None:

@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from archwright.core.errors import MissingExtraError
-from archwright.core.files import replacing
 from archwright.report.comparison import Comparison, Contest
 from archwright.report.comparison_panels import COLOURS, Panel, case_title, panels
+from archwright.report.png import figure_class, save, styled
 from archwright.report.significance import Overall
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["write_contest_png", "write_ranks_png"]
 
+Floats = npt.NDArray[np.float64]
+
 #: Lines of more contestants than there are colours are dashed.
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
-_DPI = 150
 #: Characters of the caption on a line, for each chart.
 _LINE = 78
-
-_STYLE: dict[str, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.edgecolor": "#c4cad4",
-    "axes.labelcolor": "#4a5363",
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlecolor": "#1d2430",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e9ecf1",
-    "grid.linewidth": 0.8,
-    "xtick.color": "#5d6778",
-    "ytick.color": "#5d6778",
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "text.color": "#1d2430",
-}
 
 
 def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, caption: str) -> None:
@@ -56,9 +35,9 @@ def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, c
         MissingExtraError: if matplotlib is not installed.
         RunError: if the file cannot be written (exit code 1).
     """
-    figure_of = _figure()
+    figure_of = figure_class()
     drawn = panels(contest, comparison.names)
-    with _styled():
+    with styled():
         figure = figure_of(figsize=(4.4 * len(drawn), 4.4))
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
         axes = figure.subplots(1, len(drawn), squeeze=False)[0]
@@ -68,26 +47,31 @@ def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, c
         figure.supxlabel(fill(caption, _LINE * len(drawn)), x=0.012, ha="left", fontsize=7.5, color="#7a8494")
         # Curves rise to the right: below their ends is room.
         axes[0].legend(loc="lower right", ncols=1 if len(comparison.names) < 5 else 2, fontsize=8)
-        _save(figure, path)
+        save(figure, path)
 
 
-def write_ranks_png(path: Path, comparison: Comparison, overall: Overall) -> None:
+def write_ranks_png(path: Path, names: Sequence[str], rank_table: Floats, overall: Overall, *, by: str) -> None:
     """Write the mean ranks over all benchmarks, with bars that join what may be equal.
+
+    Args:
+        path: File to write.
+        names: Who is ranked, K of them.
+        rank_table: Ranks [B, K] on each benchmark. `overall`: what they say together.
+        by: What the ranks are by: `mean final value`.
 
     Raises:
         MissingExtraError: if matplotlib is not installed.
         RunError: if the file cannot be written (exit code 1).
     """
-    figure_of = _figure()
-    names = comparison.names
+    figure_of = figure_class()
     order = np.argsort(overall.ranks, kind="stable").tolist()
-    with _styled():
+    with styled():
         figure = figure_of(figsize=(7.0, 1.3 + 0.34 * len(names)), layout="constrained")
         axes = figure.subplots()
         for row, place in enumerate(order):
             colour = COLOURS[place % len(COLOURS)][0]
             rank = float(overall.ranks[place])
-            axes.scatter(comparison.rank_table[:, place], np.full(overall.n, row), s=16, color=colour, alpha=0.3, lw=0)
+            axes.scatter(rank_table[:, place], np.full(overall.n, row), s=16, color=colour, alpha=0.3, lw=0)
             axes.scatter([rank], [row], s=60, color=colour, zorder=3)
             if overall.difference is not None:
                 reach = overall.difference / 2
@@ -96,26 +80,12 @@ def write_ranks_png(path: Path, comparison: Comparison, overall: Overall) -> Non
         axes.invert_yaxis()
         axes.set_xlim(0.5, len(names) + 0.5)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("rank by mean final value (1 is the best): small dots are outcomes, large ones their mean")
+        axes.set_xlabel(f"rank by {by} (1 is the best): small dots are outcomes, large ones their mean")
         axes.set_title(f"Mean rank over {overall.n} benchmark outcomes")
         if overall.difference is not None:
             said = f"bars that do not overlap differ (Nemenyi, 5 %, critical difference {overall.difference:.2f})"
             figure.supxlabel(said, x=0.012, ha="left", fontsize=7.5, color="#7a8494")
-        _save(figure, path)
-
-
-def _figure() -> type[Figure]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("PNG files need matplotlib: pip install 'archwright[plots]'") from None
-    return Figure
-
-
-def _styled() -> Any:
-    import matplotlib
-
-    return matplotlib.rc_context(_STYLE)
+        save(figure, path)
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
@@ -146,8 +116,3 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title)
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as beside:
-        figure.savefig(beside, format="png", dpi=_DPI)

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 #: Benchmarks of which at least so many are needed before mean ranks say anything.
 _SEVERAL = 2
+_RANKED_BY = "mean final value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def _pngs(folder: Path, comparison: Comparison, ranked: Overall | None) -> list[
         write_contest_png(made[-1], contest, comparison, caption=_caption(contest, comparison))
     if ranked is not None:
         made.append(folder / "ranks.png")
-        write_ranks_png(made[-1], comparison, ranked)
+        write_ranks_png(made[-1], comparison.names, comparison.rank_table, ranked, by=_RANKED_BY)
     return made
 
 
@@ -115,7 +116,7 @@ def _page(
         colours=colours,
         names=comparison.names,
         overall=ranked,
-        ranks=None if ranked is None else Markup(ranks_svg(comparison, ranked)),
+        ranks=None if ranked is None else Markup(_ranks(comparison, ranked)),
         rank_rows=_rank_rows(comparison, ranked),
         complete=comparison.complete,
         level=f"{LEVEL:.0%}",
@@ -139,6 +140,11 @@ def _section(contest: Contest, found: Sequence[Pair], comparison: Comparison) ->
         "pairs": sorted(found, key=lambda pair: pair.p_holm),
         "n_found": sum(pair.is_found for pair in found),
     }
+
+
+def _ranks(comparison: Comparison, ranked: Overall) -> str:
+    cases = [contest.case.name for contest in comparison.complete]
+    return ranks_svg(comparison.names, cases, comparison.rank_table, ranked, by=_RANKED_BY)
 
 
 def _rank_rows(comparison: Comparison, ranked: Overall | None) -> list[tuple[str, float, list[float]]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from archwright.report import text
-from archwright.report.comparison import Comparison
 from archwright.report.comparison_panels import COLOURS, Panel, Series
 from archwright.report.significance import Overall
 from archwright.report.svg import Frame, Scale, draw, element, label, path, steps, tip
 
 __all__ = ["STYLE", "panel_svg", "ranks_svg"]
+
+Floats = npt.NDArray[np.float64]
 
 _WIDTH, _HEIGHT = 470.0, 330.0
 #: Points that a line of the page needs at most.
@@ -47,9 +50,15 @@ def panel_svg(panel: Panel) -> str:
     return draw("".join(parts), name=panel.title, width=_WIDTH, height=_HEIGHT)
 
 
-def ranks_svg(comparison: Comparison, overall: Overall) -> str:
-    """Return the mean ranks over benchmarks: a dot per benchmark, a large one for their mean, a bar for chance."""
-    names, row_height, left = comparison.names, 26.0, 250.0
+def ranks_svg(names: Sequence[str], cases: Sequence[str], rank_table: Floats, overall: Overall, *, by: str) -> str:
+    """Return the mean ranks over benchmarks: a dot per benchmark, a large one for their mean, a bar for chance.
+
+    Args:
+        names: Who is ranked, K of them. `cases`: the benchmarks, B of them.
+        rank_table: Ranks [B, K]. `overall`: what they say together.
+        by: What the ranks are by: `mean final value`.
+    """
+    row_height, left = 26.0, 250.0
     height = row_height * len(names) + 58
     x = Scale(0.5, len(names) + 0.5, left, 940.0)
     bottom = height - 44
@@ -64,11 +73,11 @@ def ranks_svg(comparison: Comparison, overall: Overall) -> str:
         if overall.difference is not None:
             ends = [x(rank - overall.difference / 2), x(rank + overall.difference / 2)]
             parts.append(element("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_=f"whisker k{colour}"))
-        for contest, each in zip(comparison.complete, comparison.rank_table[:, place].tolist(), strict=True):
-            said = tip(f"{contest.case.name}: {each:g}")
+        for case, each in zip(cases, rank_table[:, place].tolist(), strict=True):
+            said = tip(f"{case}: {each:g}")
             parts.append(element("circle", said, cx=x(each), cy=y, r=4.0, class_=f"f{colour}", opacity=0.35))
         parts.append(element("circle", tip(f"mean {rank:.2f}"), cx=x(rank), cy=y, r=6.0, class_=f"f{colour}"))
-    parts.append(label("rank by mean final value; 1 is the best", x=(left + 940) / 2, y=bottom + 34, anchor="middle"))
+    parts.append(label(f"rank by {by}; 1 is the best", x=(left + 940) / 2, y=bottom + 34, anchor="middle"))
     return draw("".join(parts), name="Mean ranks over benchmarks", width=960.0, height=height)
 
 
@@ -87,9 +96,7 @@ def _band(frame: Frame, line: Series) -> str:
     return path([*upper, *reversed(lower)], f"spread f{line.colour % len(COLOURS)}")
 
 
-def _points(
-    frame: Frame, line: Series, heights: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> list[tuple[float, float]]:
+def _points(frame: Frame, line: Series, heights: Floats) -> list[tuple[float, float]]:
     """Return pixel points; of a long line only as many as the eye can tell apart."""
     points = [(frame.x(x), frame.y(y)) for x, y in zip(line.x.tolist(), heights.tolist(), strict=True)]
     if len(points) <= _POINTS:
