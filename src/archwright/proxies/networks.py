@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archwright.proxies.base import Batch
     from archwright.spaces.base import Space
 
-__all__ = ["SECONDS", "Arrays", "NetworkProxies"]
+__all__ = ["SECONDS", "Arrays", "NetworkProxies", "failures"]
 
 #: Prefix of the measure that holds how long a proxy took; `seconds:build` is the making of the networks.
 SECONDS = "seconds:"
@@ -41,8 +41,8 @@ class NetworkProxies:
 
     The result's `measures` hold `NAME` and `seconds:NAME` (of all repeats together) for every proxy that could be
     computed, with the proxy's own sign, and `seconds:build`. Its score is the first proxy times that proxy's
-    direction, so higher is better. A proxy that fails has no measure and stands in `error` as `NAME: reason`; the
-    others keep theirs.
+    direction, so higher is better. A proxy that fails has no measure and a line `NAME: reason` in `error`, see
+    `failures`; the others keep theirs.
     Everything follows from `seed` and the architecture, not from the trial: equal architectures have equal values.
     Fidelity is ignored.
 
@@ -98,7 +98,7 @@ class NetworkProxies:
             return Result(None, time.monotonic() - began_s, error=_reason(error))
         measures = {f"{SECONDS}build": time.monotonic() - began_s}
         batches = self._tensors()
-        failures = []
+        failed = []
         for name in self.proxies:
             start_s = time.monotonic()
             try:
@@ -106,12 +106,12 @@ class NetworkProxies:
                     raise ProxyError(f"its turn did not come within {limit_s:g} s")
                 measures[name] = self._value(name, networks, batches)
             except _FAILURES as error:
-                failures.append(f"{name}: {_reason(error)}")
+                failed.append(f"{name}: {_reason(error)}")
                 continue
             measures[f"{SECONDS}{name}"] = time.monotonic() - start_s
         first = measures.get(self.proxies[0])
         score = None if first is None else first * find("proxy", self.proxies[0]).direction
-        return Result(score, time.monotonic() - began_s, measures=measures, error="; ".join(failures))
+        return Result(score, time.monotonic() - began_s, measures=measures, error="\n".join(failed))
 
     def network(self, arch: Arch, *, repeat: int = 0) -> nn.Module:
         """Return the untrained network of `arch` that repeat `repeat` scores.
@@ -157,6 +157,15 @@ class NetworkProxies:
             Batch(torch.from_numpy(x), None if y is None else torch.from_numpy(np.require(y, requirements="W")))
             for x, y in pairs
         ]
+
+
+def failures(result: Result) -> dict[str, str]:
+    """Return the proxies that failed in a result of `NetworkProxies`, each with its reason.
+
+    Empty where none did, and where the network itself could not be built: then there are no measures at all.
+    """
+    lines = result.error.split("\n") if result.measures else []
+    return {name: reason for name, colon, reason in (line.partition(": ") for line in lines) if colon}
 
 
 def _reason(error: Exception) -> str:
