@@ -59,7 +59,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "simulated": "archwright.run.simulated:SimulatedExecutor",
     },
     "network": {
+        "nb101": "archwright.nets.nb101:build",
         "nb201": "archwright.nets.nb201:build",
+        "nats_sss": "archwright.nets.nats_sss:build",
+        "transnas_micro": "archwright.nets.transnas:build_micro",
+        "transnas_macro": "archwright.nets.transnas:build_macro",
+        "nb_macro": "archwright.nets.nb_macro:build",
     },
     "proxy": {
         "expressflow": "archwright.proxies.expressflow:expressflow",
