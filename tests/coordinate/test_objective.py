@@ -12,7 +12,7 @@ from archwright.coordinate.objective import Objective, search
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.errors import BudgetError, RunError, UnknownNameError
-from archwright.core.rng import derive
+from archwright.core.rng import derive, numbered
 from archwright.core.trial import Proposal, Result
 from archwright.spaces.tabular_mlp import TabularMlp
 from archwright.study.study import Study
@@ -59,7 +59,7 @@ def test_workers_give_the_results_of_one_process() -> None:
     study = search(SPACE, noisy, 12, searcher="random", executor="pool", workers=2, seed=1)
     assert len(study.trials) == 12
     for trial in study.trials:
-        alone = noisy(trial.proposal.arch, rng=derive(1, "trial", trial.id))
+        alone = noisy(trial.proposal.arch, rng=numbered(1, "trial", trial.id))
         assert trial.result.score == alone["score"]
         assert trial.result.measures == {"params": alone["params"]}
 

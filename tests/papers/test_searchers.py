@@ -59,7 +59,37 @@ def check(bench: Bench, claim: dict, *, seeds: int, more: float = 0.0) -> None:
 def test_every_claim_names_its_recipe_its_tolerance_and_its_source(claim: dict) -> None:
     assert claim["recipe"] in RECIPES
     assert 0 < claim["tolerance"] <= 0.3
-    assert claim["source"].startswith(("published", "measured"))
+    assert claim["source"].startswith(("published", "measured", "computed"))
+
+
+def order_statistics(bench: Bench, claim: dict, trials: int) -> tuple[float, float]:
+    """Mean and standard deviation of what random search finds, without a search.
+
+    The best of n draws is at most v with probability F(v)^n, where F is the share of the table that is; which of
+    several architectures with one value is drawn first is chance.
+    """
+    valid = bench.values(claim["search"], slice(None))
+    test = bench.values(claim["report"], slice(None), split="test")
+    _, group, counts = np.unique(valid, return_inverse=True, return_counts=True)
+    share = np.cumsum(counts) / len(valid)
+    chance = np.diff(share**trials, prepend=0.0)
+    mean, square = (float(chance @ (np.bincount(group, test**power) / counts)) for power in (1, 2))
+    return mean, (square - mean**2) ** 0.5
+
+
+@pytest.mark.parametrize("id", sorted(name for name in CLAIMS if name.endswith("/random")))
+def test_figures_of_random_search_are_the_order_statistics_of_its_table(nb201: Bench, id: str) -> None:
+    claim = CLAIMS[id]
+    means = {trials: order_statistics(nb201, claim, int(trials))[0] for trials in claim["values"]}
+    assert means == pytest.approx(claim["values"], abs=0.006 if claim["source"].startswith("computed") else 0.02)
+
+
+def test_random_search_finds_what_the_order_statistics_say(nb201: Bench) -> None:
+    claim = CLAIMS["c10/random"]
+    mean, std = order_statistics(nb201, claim, 107)
+    ends = results(nb201, claim, seeds=200, at=[107])
+    assert ends.mean() == pytest.approx(mean, abs=3.5 * std / 200**0.5)
+    assert ends.std() == pytest.approx(std, rel=0.25)
 
 
 @pytest.mark.parametrize("id", ["c10/random", "c10/evolution", "c10/reinforce", "c10/bohb_nasbench"])

@@ -9,7 +9,7 @@ from ray_evaluators import Dies, Noted
 
 from archwright.core.budget import Budget
 from archwright.core.errors import MissingExtraError, RunError
-from archwright.core.rng import derive
+from archwright.core.rng import numbered
 from archwright.core.trial import Proposal
 from archwright.run.loop import run
 from archwright.run.ray import RayExecutor
@@ -56,7 +56,7 @@ def test_a_killed_worker_costs_one_more_attempt_with_the_same_numbers(executor_o
     executor = executor_of(Dies(str(tmp_path / "was-here")))
     executor.submit(3, Proposal(SPACE.at(1)), seed=5)
     trial = executor.next()
-    assert trial.result.score == float(derive(5, "trial", 3).random())
+    assert trial.result.score == float(numbered(5, "trial", 3).random())
     assert (tmp_path / "was-here").exists()
 
 
@@ -94,7 +94,7 @@ def test_a_node_that_is_killed_in_the_middle_of_a_run_loses_no_trial(
     assert ids == list(range(16)), "a trial was lost, or counted twice"
     for trial in study.trials:
         assert trial.result.error == ""
-        truth = sum(trial.proposal.arch.genes) + float(derive(7, "trial", trial.id).random())
+        truth = sum(trial.proposal.arch.genes) + float(numbered(7, "trial", trial.id).random())
         assert trial.result.score == truth
     with Study.open(tmp_path / "study.db") as again:
         assert again.trials == study.trials
@@ -109,7 +109,7 @@ def test_what_is_cut_is_resumed_by_another_executor(executor_of: Any, tmp_path: 
         run(RandomSearch(SPACE), InlineExecutor(Toy()), Budget(trials=10), seed=1, study=study)
         assert sorted(trial.id for trial in study.trials) == list(range(10))
         for trial in study.trials:
-            assert trial.result == Toy().evaluate(trial.proposal, rng=derive(1, "trial", trial.id))
+            assert trial.result == Toy().evaluate(trial.proposal, rng=numbered(1, "trial", trial.id))
 
 
 def test_numbers_out_of_range_are_refused() -> None:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from math import isnan
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,8 +25,6 @@ SEED_POLICIES = ("mean", "random")
 
 #: Benchmarks of up to so many recorded numbers per split are turned into Python lists at once, which answer fastest.
 _LISTED = 1 << 20
-
-Curves = tuple[tuple[float, ...], ...]
 
 
 class TableEvaluator:
@@ -133,16 +131,14 @@ class TableEvaluator:
             place = self.outcome.place(fidelity)
         except BenchError as error:
             return Result(None, 0.0, error=str(error))
-        curve = self._scores.curve(row, seed)[: place + 1]
+        curve = self._scores.curve(row, seed, place)
         score, cost_s = curve[-1], self._cost_s(row, place, seed)
         epoch = self.outcome.epochs[place]
-        measures = {name: column[row] for name, column in self._measures.items() if not math.isnan(column[row])}
-        measures["epochs"] = float(epoch)
-        if math.isnan(score):
+        measures = MappingProxyType({**_numbers(self._measures, row), "epochs": float(epoch)})
+        if isnan(score):
             gap = f"benchmark {self.bench.name!r} has no {self.split} value of {arch} at epoch {epoch}"
-            return Result(None, cost_s, measures=MappingProxyType(measures), error=gap)
-        hidden = {name: column[row] for name, column in self._hidden.items() if not math.isnan(column[row])}
-        return Result(score, cost_s, curve, MappingProxyType(measures), MappingProxyType(hidden))
+            return Result(None, cost_s, measures=measures, error=gap)
+        return Result(score, cost_s, curve, measures, MappingProxyType(_numbers(self._hidden, row)))
 
     def _row(self, arch: Arch) -> int | None:
         row = self._rows.get(arch.genes)
@@ -155,8 +151,8 @@ class TableEvaluator:
         epochs = self.outcome.epochs[place]
         if self._seconds is None:
             return self.epoch_s * epochs
-        seconds = self._seconds.curve(row, seed)[place]
-        if math.isnan(seconds):
+        seconds = self._seconds.at(row, seed, place)
+        if isnan(seconds):
             # Trained, but nobody noted for how long: as long as the others.
             column = self.bench.values(self.outcome.name, slice(None), epochs, "seconds")
             seconds = float(np.nanmean(column)) if not np.isnan(column).all() else self.epoch_s * epochs
@@ -177,8 +173,8 @@ class TableEvaluator:
         row = self._row(Arch(self._space, genes))
         if self.seed_policy == "mean" or row is None:
             return None
-        n = len(result.curve)
-        return next((s for s in self._scores.seeds(row) if self._scores.curve(row, s)[:n] == result.curve), None)
+        place = len(result.curve) - 1
+        return next((s for s in self._scores.seeds(row) if self._scores.curve(row, s, place) == result.curve), None)
 
     def _added(self, arch: Arch, result: Result, seed: int | None) -> Result:
         """Return `result` at the cost of what it adds to the training so far."""
@@ -206,20 +202,32 @@ class _Table:
             columns = [mean_over_seeds(self._array[:, :, place]) * sign for place in range(len(outcome.epochs))]
             self._means = np.stack(columns, axis=1).tolist()
 
-    def curve(self, row: int, seed: int | None) -> tuple[float, ...]:
-        """Return E numbers, NaN where nothing was recorded."""
+    def curve(self, row: int, seed: int | None, place: int) -> tuple[float, ...]:
+        """Return the numbers up to the recorded epoch at `place`, NaN where nothing was recorded."""
         if self._means is not None and seed is None:
-            return tuple(self._means[row])
-        if self._array.shape[1] == 1:
-            seed = 0  # The mean of one, ten times as fast.
-        if seed is not None:
-            return tuple((self._array[row, seed].astype(np.float64) * self._sign).tolist())
-        return tuple((mean_over_seeds(self._array[row].T) * self._sign).tolist())
+            return tuple(self._means[row][: place + 1])
+        if seed is None and self._array.shape[1] > 1:
+            return tuple((mean_over_seeds(self._array[row, :, : place + 1].T) * self._sign).tolist())
+        numbers = self._array[row, seed or 0, : place + 1].tolist()
+        return tuple(numbers) if self._sign > 0 else tuple([-number for number in numbers])
+
+    def at(self, row: int, seed: int | None, place: int) -> float:
+        """Return one number of the curve."""
+        if self._means is not None and seed is None:
+            return self._means[row][place]
+        if seed is None and self._array.shape[1] > 1:
+            return float(mean_over_seeds(self._array[row, :, place][None])[0]) * self._sign
+        return self._sign * float(self._array[row, seed or 0, place])
 
     def seeds(self, row: int) -> list[int]:
         """Return the seeds that have a number of this row."""
         there = ~np.isnan(self._array[row]).all(axis=1)
         return [int(seed) for seed in np.flatnonzero(there)]
+
+
+def _numbers(columns: Mapping[str, list[float]], row: int) -> dict[str, float]:
+    """Return the numbers of a row by the name of their column, without those that are not known."""
+    return {name: number for name, column in columns.items() if not isnan(number := column[row])}
 
 
 def load(bench: str | Path, outcome: str | None = None, **settings: Any) -> TableEvaluator:

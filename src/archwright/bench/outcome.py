@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -115,7 +116,7 @@ class Outcome:
         if not self.epochs[0] <= epoch <= self.epochs[-1]:
             first, last = self.epochs[0], self.epochs[-1]
             raise BenchError(f"outcome {self.name!r} has epochs {first}..{last}, but epoch {epoch} was asked for")
-        return int(np.searchsorted(self.epochs, epoch, side="right")) - 1
+        return bisect_right(self.epochs, epoch) - 1
 
 
 def require_name(name: str, what: str) -> str:

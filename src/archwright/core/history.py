@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, KeysView, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from archwright.core.arch import Arch
@@ -24,8 +25,8 @@ class History:
         self.pending: tuple[Proposal, ...] = tuple(pending)
         self._ok: list[Trial] = []
         self._best: Trial | None = None
-        self._seen: dict[Arch, int] = {}
-        self._at: dict[int | None, list[Trial]] = {}
+        self._best_score = 0.0
+        self._at: defaultdict[int | None, list[Trial]] = defaultdict(list)
         for trial in trials:
             self.add(trial)
 
@@ -34,20 +35,17 @@ class History:
 
     def add(self, trial: Trial) -> None:
         """Append a finished trial."""
-        if trial.result.hidden:
-            # Spelt out, because `replace` is several times slower and this runs once per trial.
-            told = trial.result
-            shown = Result(told.score, told.cost_s, told.curve, told.measures, error=told.error)
-            trial = Trial(trial.id, trial.proposal, shown, trial.finished_s)
+        proposal, result = trial.proposal, trial.result
+        if result.hidden:
+            trial = Trial(trial.id, proposal, result.told(), trial.finished_s)
         self.done.append(trial)
-        self._seen[trial.proposal.arch] = trial.id
-        self._at.setdefault(trial.proposal.fidelity, []).append(trial)
-        score = trial.result.score
+        self._at[proposal.fidelity].append(trial)
+        score = result.score
         if score is None:
             return
         self._ok.append(trial)
-        if self._best is None or self._best.result.score is None or score > self._best.result.score:
-            self._best = trial
+        if self._best is None or score > self._best_score:
+            self._best, self._best_score = trial, score
 
     def ok(self) -> list[Trial]:
         """Return the trials that have a score, oldest first. Do not change the list."""
@@ -67,8 +65,7 @@ class History:
 
     def seen(self) -> set[Arch]:
         """Return the architectures that are finished or running."""
-        keys: KeysView[Arch] = self._seen.keys()
-        return keys | {proposal.arch for proposal in self.pending}
+        return {trial.proposal.arch for trial in self.done} | {proposal.arch for proposal in self.pending}
 
     def map(self, fn: Callable[[Trial], Result]) -> History:
         """Return a history whose results are `fn(trial)`; order and pending stay."""

@@ -49,7 +49,7 @@ class Executor(Protocol):
         """Return how many proposals can be submitted now."""
 
     def submit(self, id: int, proposal: Proposal, *, seed: int, limit_s: float | None = None) -> None:
-        """Start one evaluation; its generator is `derive(seed, "trial", id)`."""
+        """Start one evaluation; its generator is `numbered(seed, "trial", id)`."""
 
     def next(self, timeout_s: float | None = None) -> Trial | None:
         """Return the next finished trial; None if none finishes within `timeout_s`, or none is pending."""

@@ -55,6 +55,17 @@ class Result:
     hidden: Mapping[str, float] = field(default_factory=_nothing)
     error: str = ""
 
+    def told(self) -> Result:
+        """Return what a searcher may know of it: everything but `hidden`."""
+        if not self.hidden:
+            return self
+        # Kept, since a benchmark gives the same result to many runs. It is no field: equality and pickles ignore it.
+        told: Result | None = self.__dict__.get("_told")
+        if told is None:
+            told = Result(self.score, self.cost_s, self.curve, self.measures, error=self.error)
+            object.__setattr__(self, "_told", told)
+        return told
+
     def __reduce__(self) -> tuple[object, ...]:
         # A mapping proxy cannot be pickled; a plain dict travels instead.
         fields = (self.score, self.cost_s, self.curve, dict(self.measures), dict(self.hidden), self.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -9,7 +10,6 @@ from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.errors import RunError
 from archwright.core.protocols import Executor, Searcher
-from archwright.core.rng import numbered
 from archwright.core.trial import Proposal, Trial
 from archwright.study.study import Study
 
@@ -56,12 +56,11 @@ def run(
     try:
         while not feed.is_spent() and not (stop is not None and stop()):
             feed.fill()
-            if not executor.pending():
+            if not feed.n_running:
                 break
             trial = executor.next(feed.patience_s(poll_s))
             if trial is not None:
-                study.append(trial)
-                feed.note(trial.proposal, trial)
+                feed.take(trial)
     finally:
         study.flush()
     return study
@@ -72,35 +71,47 @@ class _Feed:
 
     def __init__(self, searcher: Searcher, executor: Executor, budget: Budget, study: Study, seed: int) -> None:
         self._searcher, self._executor, self._budget, self._study, self._seed = searcher, executor, budget, study, seed
+        self._max_trials = math.inf if budget.trials is None else budget.trials
         self._queue = deque(study.waiting())
+        #: Submitted and not finished.
+        self.n_running = 0
         self._epochs: dict[Arch, float] = {}
         self._epochs_total = 0.0
         for trial in study.trials:
-            self.note(trial.proposal, trial)
+            self._note(trial.proposal, trial)
 
     def is_spent(self) -> bool:
         """Return whether no further trial may finish within the budget."""
-        if self._budget.trials is not None and len(self._study.trials) >= self._budget.trials:
-            return True
-        return self._budget.seconds is not None and self._executor.now() >= self._budget.seconds
+        return len(self._study.trials) >= self._max_trials or self._is_late()
 
     def fill(self) -> None:
         """Submit until the executor is full, the budget is spoken for, or the searcher wants to wait."""
-        executor = self._executor
-        while executor.free() > 0 and self._may_start_another() and (self._queue or self._ask()):
-            trial_id, proposal = self._queue[0]
-            if self._budget.epochs is not None and self._price(proposal) + self._epochs_total > self._budget.epochs:
+        queue, max_epochs = self._queue, self._budget.epochs
+        for _ in range(self._executor.free()):
+            if not self._may_start_another() or not (queue or self._ask()):
                 return
-            self._queue.popleft()
-            self.note(proposal)
-            executor.submit(trial_id, proposal, seed=self._seed, limit_s=self._left_s())
+            trial_id, proposal = queue[0]
+            if max_epochs is not None and self._price(proposal) + self._epochs_total > max_epochs:
+                return
+            queue.popleft()
+            self._note(proposal)
+            self._executor.submit(trial_id, proposal, seed=self._seed, limit_s=self._left_s())
+            self.n_running += 1
+
+    def take(self, trial: Trial) -> None:
+        """Record a finished trial."""
+        self.n_running -= 1
+        self._study.append(trial)
+        self._note(trial.proposal, trial)
 
     def patience_s(self, poll_s: float | None) -> float | None:
         """Return how long to wait for a trial: not beyond the deadline, not beyond the next question to `stop`."""
-        limits = [limit for limit in (poll_s, self._left_s()) if limit is not None]
-        return min(limits, default=None)
+        left_s = self._left_s()
+        if poll_s is None or left_s is None:
+            return left_s if poll_s is None else poll_s
+        return min(poll_s, left_s)
 
-    def note(self, proposal: Proposal, trial: Trial | None = None) -> None:
+    def _note(self, proposal: Proposal, trial: Trial | None = None) -> None:
         """Count the epochs of what was started, or of what finished."""
         if self._budget.epochs is None:
             return
@@ -116,20 +127,17 @@ class _Feed:
         return max(0.0, upto - self._epochs.get(proposal.arch, 0.0))
 
     def _may_start_another(self) -> bool:
-        started = len(self._study.trials) + len(self._executor.pending())
-        return (self._budget.trials is None or started < self._budget.trials) and not self.is_spent()
+        return len(self._study.trials) + self.n_running < self._max_trials and not self._is_late()
+
+    def _is_late(self) -> bool:
+        return self._budget.seconds is not None and self._executor.now() >= self._budget.seconds
 
     def _left_s(self) -> float | None:
         return None if self._budget.seconds is None else max(0.0, self._budget.seconds - self._executor.now())
 
     def _ask(self) -> bool:
         """Queue and record a new batch; False if the searcher has none."""
-        history = self._study.history
-        history.pending = tuple(self._executor.pending())
-        rng = numbered(self._seed, "propose", self._study.n_asks)
-        proposals = self._searcher.propose(history, self._searcher.batch, rng=rng)
-        history.pending = ()
-        if not proposals:
-            return False
-        self._queue.extend(self._study.propose(proposals))
-        return True
+        # The queue is empty: what the study waits for is what runs.
+        asked = self._study.ask(self._searcher, seed=self._seed)
+        self._queue.extend(asked)
+        return bool(asked)

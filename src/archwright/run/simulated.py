@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Self
 
 from archwright.core.errors import RunError
@@ -45,18 +44,17 @@ class SimulatedExecutor:
     def submit(self, id: int, proposal: Proposal, *, seed: int, limit_s: float | None = None) -> None:
         """Evaluate at once, in secret; the result appears when its time has come."""
         result = evaluate(self._evaluator, proposal, id=id, seed=seed, limit_s=None)
-        heapq.heappush(self._heap, (self._clock_s + max(0.0, result.cost_s), id, proposal, result))
+        heappush(self._heap, (self._clock_s + max(0.0, result.cost_s), id, proposal, result))
         self._running[id] = proposal
 
     def next(self, timeout_s: float | None = None) -> Trial | None:
         """Move the clock to the next finish and return that trial; None if it lies beyond `timeout_s`."""
         if not self._heap:
             return None
-        until_s = math.inf if timeout_s is None else self._clock_s + timeout_s
-        if self._heap[0][0] > until_s:
-            self._clock_s = until_s
+        if timeout_s is not None and self._heap[0][0] > self._clock_s + timeout_s:
+            self._clock_s += timeout_s
             return None
-        finished_s, trial_id, proposal, result = heapq.heappop(self._heap)
+        finished_s, trial_id, proposal, result = heappop(self._heap)
         del self._running[trial_id]
         self._clock_s = finished_s
         return Trial(trial_id, proposal, result, finished_s)

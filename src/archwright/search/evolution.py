@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from operator import attrgetter
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -17,7 +18,18 @@ from archwright.search.replay import Replay
 from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
-__all__ = ["Evolution"]
+__all__ = ["Evolution", "Mutate"]
+
+
+class Mutate(Protocol):
+    """Gives a changed architecture."""
+
+    def __call__(self, arch: Arch, *, rng: np.random.Generator) -> Arch:
+        """Return a child of `arch`."""
+
+
+#: Only asked of trials that have a score; a third of the time of a lambda.
+_score = attrgetter("result.score")
 
 
 @dataclass
@@ -41,6 +53,7 @@ class Evolution:
         dies: `oldest`: the latest trials that have a score live, however good the ones before were. `worst`: the
             best trials of all live (non-ageing).
         replacement: Whether the same one can be drawn more than once for one choice of a parent.
+        mutate: Makes a child of a parent; by default the space's mutation.
 
     Raises:
         SearchError: if a number is not whole or below one, or `dies` is neither of the two.
@@ -58,6 +71,7 @@ class Evolution:
     fidelity: int | None = None
     dies: Literal["oldest", "worst"] = "oldest"
     replacement: bool = True
+    mutate: Mutate | None = None
     _best: Replay[_Best] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -69,23 +83,21 @@ class Evolution:
 
     def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
         """Return `n` proposals: random ones until the population is full, then children."""
-        oldest_dies = self.dies == "oldest"
-        alive = history.ok()[-self.population :] if oldest_dies else self._best.at(history).trials
-        founders = self.population - len(alive) - len(history.pending)
-        return [
-            Proposal(self._child(alive, rng) if k >= founders and alive else self.space.random(rng=rng), self.fidelity)
-            for k in range(n)
-        ]
+        alive = history.ok()[-self.population :] if self.dies == "oldest" else self._best.at(history).trials
+        founders = self.population - len(alive) - len(history.pending) if alive else n
+        proposals = []
+        for k in range(n):
+            arch = self.space.random(rng=rng) if k < founders else self._child(alive, rng)
+            proposals.append(Proposal(arch, self.fidelity))
+        return proposals
 
     def _child(self, alive: Sequence[Trial], rng: np.random.Generator) -> Arch:
+        n = len(alive)
         if self.replacement:
-            drawn = [alive[int(rng.random() * len(alive))] for _ in range(self.sample)]
+            drawn = [alive[int(uniform * n)] for uniform in rng.random(self.sample).tolist()]
         else:
-            chosen = rng.choice(len(alive), size=min(self.sample, len(alive)), replace=False, shuffle=False)
-            drawn = [alive[k] for k in chosen]
-        # The sentinel is never used: `alive` holds only trials with a score.
-        parent = max(drawn, key=lambda trial: -np.inf if trial.result.score is None else trial.result.score)
-        return self.space.mutate(parent.proposal.arch, rng=rng)
+            drawn = [alive[k] for k in rng.choice(n, size=min(self.sample, n), replace=False, shuffle=False)]
+        return (self.mutate or self.space.mutate)(max(drawn, key=_score).proposal.arch, rng=rng)
 
     def _enter(self, best: _Best, trial: Trial) -> None:
         score = trial.result.score

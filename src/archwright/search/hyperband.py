@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -58,10 +59,49 @@ def brackets(*, max_epochs: int, min_epochs: int = 1, eta: int = 3) -> tuple[Run
 
 
 @dataclass
-class _Progress:
-    """Finished trials by their note, and the first bracket that may have something left to do."""
+class _Done:
+    """What a rung has finished."""
 
-    rungs: dict[str, list[Trial]] = field(default_factory=dict)
+    trials: int = 0
+    #: The best score of each architecture, None where it has failed; those that finished first come first.
+    scores: dict[Arch, float | None] = field(default_factory=dict)
+    _ranked: list[Arch] | None = None
+
+    def take(self, arch: Arch, score: float | None) -> None:
+        """Note one finished trial."""
+        known = self.scores.setdefault(arch, score)
+        if known is None or (score is not None and score > known):
+            self.scores[arch] = score
+        self.trials += 1
+        self._ranked = None
+
+    def ranked(self) -> list[Arch]:
+        """Return the architectures that have a score, best first; of equals the one that finished first."""
+        if self._ranked is None:
+            best = {arch: -score for arch, score in self.scores.items() if score is not None}
+            self._ranked = sorted(best, key=best.__getitem__)
+        return self._ranked
+
+
+@dataclass(slots=True)
+class _Begun:
+    """The architectures of a rung that are finished or running; one set of both would be made at every question."""
+
+    done: _Done
+    running: set[Arch]
+
+    def __contains__(self, arch: Arch) -> bool:
+        return arch in self.running or arch in self.done.scores
+
+
+_NOTHING = _Done()
+
+
+@dataclass
+class _Progress:
+    """What is finished, by the note of its rung, and the first bracket that may have something left to do."""
+
+    rungs: defaultdict[str, _Done] = field(default_factory=lambda: defaultdict(_Done))
     bracket: int = 0
 
 
@@ -126,28 +166,27 @@ class Hyperband:
         self, bracket: int, progress: _Progress, history: History, n: int, rng: np.random.Generator
     ) -> list[Proposal]:
         """Return what can be started of one bracket."""
-        before: list[Trial] = []
+        before = _NOTHING
         for rung, (upto, alive) in enumerate(self._round[bracket % len(self._round)]):
             note = _note(bracket, rung)
-            done = progress.rungs.get(note, [])
+            done = progress.rungs.get(note, _NOTHING)
             running = [proposal.arch for proposal in history.pending if proposal.note == note]
-            room = alive - len(done) - len(running)
-            # A full rung is passed by its count alone: to rank the finished rungs at every question costs far more.
-            begun = {trial.proposal.arch for trial in done}.union(running) if room > 0 else set()
-            if room <= 0:
-                fresh = []
-            elif rung == 0:
-                fresh = self._candidates(history, min(n, room), begun, rng)
-            else:
-                fresh = [arch for arch in _ranked(before)[:alive] if arch not in begun]
-            if fresh:
-                return [Proposal(arch, upto, note) for arch in fresh[:n]]
+            # A full rung is passed by its count alone, without a look at who was promoted.
+            room = min(n, alive - done.trials - len(running))
+            if room > 0:
+                begun = _Begun(done, set(running))
+                if rung == 0:
+                    fresh = self._candidates(history, room, begun, rng)
+                else:
+                    fresh = [arch for arch in before.ranked()[:alive] if arch not in begun][:n]
+                if fresh:
+                    return [Proposal(arch, upto, note) for arch in fresh]
             if running:
                 return []
             before = done
         return []
 
-    def _candidates(self, history: History, n: int, begun: set[Arch], rng: np.random.Generator) -> list[Arch]:
+    def _candidates(self, history: History, n: int, begun: _Begun, rng: np.random.Generator) -> list[Arch]:
         found: list[Arch] = []
         while len(found) < n:
             arch = self._one(history, rng)
@@ -155,7 +194,7 @@ class Hyperband:
                 if arch not in begun:
                     break
                 arch = self._one(history, rng)
-            begun.add(arch)
+            begun.running.add(arch)
             found.append(arch)
         return found
 
@@ -164,8 +203,9 @@ class Hyperband:
 
 
 def _take(progress: _Progress, trial: Trial) -> None:
-    if trial.proposal.note:
-        progress.rungs.setdefault(trial.proposal.note, []).append(trial)
+    proposal = trial.proposal
+    if proposal.note:
+        progress.rungs[proposal.note].take(proposal.arch, trial.result.score)
 
 
 def _note(bracket: int, rung: int) -> str:
@@ -174,12 +214,3 @@ def _note(bracket: int, rung: int) -> str:
 
 def _is_of(proposal: Proposal, bracket: int) -> bool:
     return proposal.note.startswith(f"bracket {bracket} ")
-
-
-def _ranked(trials: Sequence[Trial]) -> list[Arch]:
-    """Return the distinct architectures that have a score, best first; of equals the one that finished first."""
-    best: dict[Arch, float] = {}
-    for trial in trials:
-        if (score := trial.result.score) is not None:
-            best[trial.proposal.arch] = max(score, best.get(trial.proposal.arch, score))
-    return sorted(best, key=lambda arch: -best[arch])

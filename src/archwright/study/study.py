@@ -42,7 +42,7 @@ class Study:
         self.history = History()
         #: All finished trials in completion order, hidden test metrics included; `history` has none of those.
         self.trials: list[Trial] = []
-        #: Answers of the searcher so far; the next one draws from `derive(seed, "propose", n_asks)`.
+        #: Answers of the searcher so far; the next one draws from `numbered(seed, "propose", n_asks)`.
         self.n_asks = 0
         self._n_proposed = 0
         self._elapsed_s = 0.0
@@ -52,7 +52,7 @@ class Study:
         self._store: Store | None = None
         if store is not None:
             for event in store.events():
-                self._take(event)
+                self.append(event)
             self._marks = store.marks()
             self._store = store
 
@@ -87,15 +87,18 @@ class Study:
             RunError: if the trial is finished already, or an id is proposed twice.
             StoreError: if the store cannot be written.
         """
-        if isinstance(event, Trial) and event.id >= self._n_proposed:
-            self.append(Proposed(((event.id, event.proposal),)))
-        self._take(event)
+        if isinstance(event, Trial):
+            if event.id >= self._n_proposed:
+                self.append(Proposed(((event.id, event.proposal),)))
+            self._finish(event)
+        else:
+            self._begin(event)
         if self._store is not None:
             self._store.append(event)
 
     def propose(self, proposals: Sequence[Proposal]) -> list[tuple[int, Proposal]]:
         """Record one answer of a searcher; return it with the ids of the trials to come."""
-        items = [(self._n_proposed + k, proposal) for k, proposal in enumerate(proposals)]
+        items = list(enumerate(proposals, self._n_proposed))
         self.append(Proposed(tuple(items)))
         return items
 
@@ -105,8 +108,10 @@ class Study:
 
     def ask(self, searcher: Searcher, *, seed: int) -> list[tuple[int, Proposal]]:
         """Return the next proposals of `searcher` with their ids; empty means wait for results, or finished."""
-        self.history.pending = tuple(self._open.values())
-        proposals = searcher.propose(self.history, searcher.batch, rng=numbered(seed, "propose", self.n_asks))
+        history = self.history
+        history.pending = tuple(self._open.values())
+        proposals = searcher.propose(history, searcher.batch, rng=numbered(seed, "propose", self.n_asks))
+        history.pending = ()
         return self.propose(proposals) if proposals else []
 
     def tell(self, id: int, result: Result, *, finished_s: float | None = None) -> Trial:
@@ -209,16 +214,18 @@ class Study:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _take(self, event: Event) -> None:
-        """Note one event in memory."""
-        if isinstance(event, Trial):
-            if self._open.pop(event.id, None) is None:
-                raise RunError(f"trial {event.id} of study {self.name!r} is finished already")
-            self.trials.append(event)
-            self.history.add(event)
-            self._elapsed_s = max(self._elapsed_s, event.finished_s)
-            return
-        for trial_id, proposal in event.items:
+    def _finish(self, trial: Trial) -> None:
+        """Note a finished trial in memory."""
+        if self._open.pop(trial.id, None) is None:
+            raise RunError(f"trial {trial.id} of study {self.name!r} is finished already")
+        self.trials.append(trial)
+        self.history.add(trial)
+        if trial.finished_s > self._elapsed_s:
+            self._elapsed_s = trial.finished_s
+
+    def _begin(self, proposed: Proposed) -> None:
+        """Note an answer of the searcher in memory."""
+        for trial_id, proposal in proposed.items:
             if trial_id < self._n_proposed:
                 raise RunError(f"trial {trial_id} of study {self.name!r} is proposed already")
             self._open[trial_id] = proposal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archwright.core.budget import Budget
 from archwright.core.protocols import Evaluator, Executor
-from archwright.core.rng import derive
+from archwright.core.rng import numbered
 from archwright.core.trial import Proposal, Trial
 from archwright.run.loop import run
 from archwright.search.random import RandomSearch
@@ -47,7 +47,7 @@ class ExecutorContract:
         trial = self.one(Toy())
         proposal = Proposal(_SPACE.at(5), 2, "a note")
         assert (trial.id, trial.proposal) == (7, proposal)
-        assert trial.result == Toy().evaluate(proposal, rng=derive(3, "trial", 7))
+        assert trial.result == Toy().evaluate(proposal, rng=numbered(3, "trial", 7))
 
     def test_an_exception_is_a_failed_trial(self) -> None:
         result = self.one(Broken()).result
@@ -95,7 +95,7 @@ class ExecutorContract:
         executor.close()
         assert sorted(trial.id for trial in study.trials) == list(range(12))
         for trial in study.trials:
-            assert trial.result == Toy().evaluate(trial.proposal, rng=derive(5, "trial", trial.id))
+            assert trial.result == Toy().evaluate(trial.proposal, rng=numbered(5, "trial", trial.id))
 
     def test_closing_twice_is_safe(self) -> None:
         executor = self.make(Toy())
