@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Option
 
-from archwright.cli import bench_report, bench_run
+from archwright.cli import bench_proxies, bench_report, bench_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command(epilog=bench_run.EXAMPLE)(bench_run.run)
 app.command(epilog=bench_report.EXAMPLE)(bench_report.report)
+app.command(epilog=bench_proxies.EXAMPLE)(bench_proxies.proxies)
 
 _TABLE, _SPACE, _DATA, _HOW = "For the kind `table`", "The search space", "The table", "How it is trained"
 

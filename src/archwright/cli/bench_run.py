@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archwright.coordinate.contest import Progress
     from archwright.coordinate.experiment import Case, Experiment
 
-__all__ = ["EXAMPLE", "run"]
+__all__ = ["EXAMPLE", "named_cases", "run", "watching"]
 
 EXAMPLE = (
     "Example: archwright bench run --bench nb201:cifar10-e12:cifar10 --searchers random,evolution --trials 300 "
@@ -79,7 +79,7 @@ def run(
         budget = Budget(seconds=limit_s, trials=trials, epochs=epochs) if is_limited else None
         named = tuple(dict.fromkeys(Contestant.parse(text.strip()) for text in searchers.split(",") if text.strip()))
         wanted = Experiment(
-            _cases(bench, dataset=dataset, report=report_outcome),
+            named_cases(bench, dataset=dataset, report=report_outcome),
             named,
             seeds,
             budget,
@@ -89,14 +89,24 @@ def run(
         )
     else:
         wanted = ExperimentFolder(out).load()
-    with _watching() as watch:
+    with watching("runs") as watch:
         done = run_experiment(out, wanted, jobs=jobs or cores(), watch=watch)
     n_cells = len(list(done.cells()))
     line = f"{n_cells} cells x {done.seeds} seeds in {out}; see `archwright bench report {out}`"
     emit([line], _summary(out, done), json_output=json)
 
 
-def _cases(benches: Sequence[str], *, dataset: str, report: str) -> tuple[Case, ...]:
+def named_cases(benches: Sequence[str], *, dataset: str, report: str) -> tuple[Case, ...]:
+    """Return the cases that texts of the form NAME, NAME:OUTCOME or NAME:OUTCOME:REPORTED name.
+
+    Args:
+        benches: The texts.
+        dataset: Outcome where a text names none: A,B or all.
+        report: Outcome to report where a text names none.
+
+    Raises:
+        BenchError: if a text has another form, there is no such benchmark or outcome, or one is named twice.
+    """
     from archwright.coordinate.experiment import open_cases
     from archwright.core.errors import BenchError
 
@@ -128,8 +138,8 @@ def _summary(out: Path, done: Experiment) -> dict[str, object]:
 
 
 @contextmanager
-def _watching() -> Iterator[Callable[[Progress], None] | None]:
-    """Give a function that shows a bar, or None where nobody is looking."""
+def watching(unit: str) -> Iterator[Callable[[Progress], None] | None]:
+    """Give a function that shows a bar of so many `unit`, or None where nobody is looking."""
     if not sys.stderr.isatty() or os.environ.get("CI") or os.environ.get("TERM") == "dumb":
         yield None
         return
@@ -140,7 +150,7 @@ def _watching() -> Iterator[Callable[[Progress], None] | None]:
     columns = (
         BarColumn(28),
         MofNCompleteColumn(),
-        TextColumn("runs"),
+        TextColumn(unit),
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )

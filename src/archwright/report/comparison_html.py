@@ -22,7 +22,7 @@ from archwright.report.comparison_tables import Final, figure, finals, write_tab
 from archwright.report.significance import LEVEL, Overall, Pair, overall, pairs
 from archwright.report.svg import STYLE as BASE_STYLE
 
-__all__ = ["Made", "write_comparison"]
+__all__ = ["Made", "p_value", "write_comparison"]
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _page(
 
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update({"count": text.count, "figure": figure, "p": _p_value})
+    environment.filters.update({"count": text.count, "figure": figure, "p": p_value})
     colours = {name: place % len(COLOURS) for place, name in enumerate(comparison.names)}
     sections = [_section(contest, found, comparison) for contest, found in tested]
     return environment.get_template("comparison.html").render(
@@ -217,7 +217,8 @@ def _notes(comparison: Comparison) -> list[str]:
     return notes
 
 
-def _p_value(value: float | None) -> str:
+def p_value(value: float | None) -> str:
+    """Return a p-value as a report shows it; a dash for None."""
     if value is None:
         return text.DASH
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

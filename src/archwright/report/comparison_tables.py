@@ -15,7 +15,7 @@ from archwright.report import text
 from archwright.report.comparison import Comparison, Contest, Entry
 from archwright.report.significance import Overall, Pair
 
-__all__ = ["Final", "figure", "finals", "write_tables"]
+__all__ = ["Final", "as_csv", "figure", "finals", "write_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def write_tables(
         heads = ["searcher", "mean rank", *(contest.case.name for contest in comparison.complete)]
         tables["ranks.csv"] = (heads, _ranks(comparison, overall))
     for name, (heads, lines) in tables.items():
-        write_atomically(folder / name, _csv(heads, lines))
+        write_atomically(folder / name, as_csv(heads, lines))
     return [folder / name for name in tables]
 
 
@@ -133,7 +133,8 @@ def _ranks(comparison: Comparison, overall: Overall) -> list[list[object]]:
     return [[comparison.names[k], means[k], *comparison.rank_table[:, k].tolist()] for k in order]
 
 
-def _csv(heads: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
+def as_csv(heads: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
+    """Return a CSV file with a header; numbers have nine digits, None is empty."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(heads)

@@ -23,7 +23,7 @@ from archwright.spaces.base import Space
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read"]
+__all__ = ["archs_of", "read", "read_table"]
 
 #: What the first line of a file counts as, where lines are named in errors: the header is line 1.
 _FIRST_LINE = 2
@@ -92,9 +92,9 @@ def read(
     made = named_space(space, layers=layers, widths=widths)
     parts = {"score": score, "test": test, "train": train, "epoch": epoch, "cost": cost}
     parts |= {"seed": seed, "dataset": dataset}
-    frame = _frame(path, text=(arch, dataset)).drop(columns=list(ignore), errors="ignore")
+    frame = read_table(path, text=(arch, dataset)).drop(columns=list(ignore), errors="ignore")
     given = _require_columns(path, frame, parts)
-    archs, arch_of, used = _archs(path, frame, made, arch=arch, genes=genes, unique=unique)
+    archs, arch_of, used = archs_of(path, frame, made, arch=arch, genes=genes, unique=unique)
     lines = _Lines(path, frame, arch_of, len(archs), given)
     outcomes = lines.outcomes(metric=metric or score, unit=unit, higher_is_better=not lower_is_better)
     return Imported(
@@ -208,7 +208,12 @@ class _Lines:
             )
 
 
-def _frame(path: Path, *, text: tuple[str, ...]) -> pd.DataFrame:
+def read_table(path: Path, *, text: tuple[str, ...]) -> pd.DataFrame:
+    """Return a CSV or Parquet file with at least one row; columns named in `text` are never read as numbers.
+
+    Raises:
+        BenchError: if it cannot be read.
+    """
     import pandas as pd
     from pyarrow import ArrowInvalid
 
@@ -233,10 +238,14 @@ def _require_columns(path: Path, frame: pd.DataFrame, parts: dict[str, str]) -> 
     return {part: column for part, column in parts.items() if column in frame.columns}
 
 
-def _archs(
+def archs_of(
     path: Path, frame: pd.DataFrame, space: Space, *, arch: str, genes: Sequence[str] | None, unique: bool
 ) -> tuple[list[Arch], Ints, set[str]]:
-    """Return the architectures, which of them each line is about, and the columns that say so."""
+    """Return the architectures, which of them each line is about, and the columns that say so.
+
+    Raises:
+        BenchError: if a line has none, or one that is not of the space. The message names the line.
+    """
     import pandas as pd
 
     columns = [f"g{place}" for place in range(len(space.arities))] if genes is None else list(genes)

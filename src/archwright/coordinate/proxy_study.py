@@ -1,0 +1,319 @@
+"""What a study of proxies is: scores of sampled architectures against what benchmarks know; and its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archwright.coordinate.experiment import Case
+from archwright.coordinate.proxy_scores import joined, read_scores
+from archwright.core.errors import BenchError, NasError, RunError
+from archwright.core.files import write_atomically
+from archwright.core.rng import derive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from archwright.bench.table import Bench
+    from archwright.nets.initialise import Scheme
+
+__all__ = ["Group", "Inputs", "ProxyStudy", "StudyFolder", "known_rows", "sampled_rows"]
+
+FORMAT = 1
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the networks of a study are and see.
+
+    Args:
+        data: Source of images or a table; empty means Gaussian noise and labels drawn at random.
+        target: Column to predict, where the source is a table.
+        batch: Inputs of a batch.
+        size: Options of the network's builder, as `("channels", 16)`.
+        balanced: Whether a batch has as many inputs of each class.
+        init: Scheme weights are drawn: a name of `archwright.nets.initialise`.
+    """
+
+    data: str = ""
+    target: str = ""
+    batch: int = 64
+    size: tuple[tuple[str, int | float | bool], ...] = ()
+    balanced: bool = False
+    init: Scheme = "torch"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is scored together: one benchmark's architectures on one source of data.
+
+    Args:
+        bench: Name of the benchmark. `folder`: where it is.
+        data: Source of the data; of a foreign table, its value in the column `dataset`.
+        cases: Names of the outcomes that the scores are compared with.
+    """
+
+    bench: str
+    folder: str
+    data: str
+    cases: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        # A source may be a path; a part of its hash is a name on every system.
+        mark = hashlib.blake2b(self.data.encode(), digest_size=4).hexdigest()
+        return f"{self.bench}.{mark}" if self.data else self.bench
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyStudy:
+    """Every proxy scores the same sample of every benchmark with every seed.
+
+    Args:
+        cases: Outcomes to compare with.
+        proxies: Who scores.
+        seeds: Scorings of each architecture, with seeds 0, 1, ...: of the weights and of the batch.
+        sample: Architectures of each benchmark; None means all. A larger sample holds the smaller one.
+        inputs: What the networks are and see.
+        sources: Source of the data of single outcomes, by name of the case, where it differs from `inputs.data`.
+        origin: File of foreign scores; empty where they are computed here.
+    """
+
+    cases: tuple[Case, ...]
+    proxies: tuple[str, ...]
+    seeds: int
+    sample: int | None
+    inputs: Inputs = Inputs()
+    sources: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or (self.sample is not None and self.sample < 1):
+            raise RunError(
+                f"a study needs one seed and one architecture or more, but {self.seeds} seeds and a sample of "
+                f"{self.sample} were given"
+            )
+        if not self.cases or not self.proxies:
+            raise RunError(
+                f"a study needs an outcome and a proxy, but {len(self.cases)} outcomes and {len(self.proxies)} proxies "
+                "were given"
+            )
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return what is scored together, in the order of the cases."""
+        source_of = dict(self.sources)
+        found: dict[tuple[str, str, str], list[str]] = {}
+        for case in self.cases:
+            key = (case.bench, case.folder, source_of.get(case.name, self.inputs.data))
+            found.setdefault(key, []).append(case.name)
+        return tuple(Group(*key, cases=tuple(names)) for key, names in found.items())
+
+    def inputs_of(self, group: Group) -> Inputs:
+        """Return what the networks of a group see."""
+        return replace(self.inputs, data=group.data)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as JSON values."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> ProxyStudy:
+        """Return what `to_json` made."""
+        inputs = dict(said["inputs"])
+        inputs["size"] = tuple((name, value) for name, value in inputs["size"])
+        return cls(
+            tuple(Case(**case) for case in said["cases"]),
+            tuple(said["proxies"]),
+            said["seeds"],
+            said["sample"],
+            Inputs(**inputs),
+            tuple((name, source) for name, source in said["sources"]),
+            said["origin"],
+        )
+
+    def joined(self, wanted: ProxyStudy) -> ProxyStudy:
+        """Return this study with the cases, proxies, seeds and the larger sample of `wanted` as well.
+
+        Raises:
+            RunError: if the two cannot be compared: other networks or data, or other benchmarks under the same names.
+        """
+        if (wanted.inputs, wanted.origin) != (self.inputs, self.origin):
+            raise RunError(
+                f"a study has one kind of networks and data for all, here {_said(self)}, but {_said(wanted)} was "
+                "given; choose another folder with --out"
+            )
+        cases = {case.name: case for case in self.cases}
+        sources = dict(self.sources)
+        for case in wanted.cases:
+            known = cases.setdefault(case.name, case)
+            if known != replace(case, folder=known.folder):
+                raise RunError(f"{case.name} is not the one of this study; choose another folder with --out")
+        for name, source in wanted.sources:
+            if sources.setdefault(name, source) != source:
+                raise RunError(
+                    f"{name} is studied on {sources[name]} here, but {source} was given; choose another folder with "
+                    "--out"
+                )
+        # A benchmark may have moved; its checksum says that it is the same.
+        moved = {case.name: case.folder for case in wanted.cases}
+        return replace(
+            self,
+            cases=tuple(replace(case, folder=moved.get(case.name, case.folder)) for case in cases.values()),
+            proxies=tuple(dict.fromkeys((*self.proxies, *wanted.proxies))),
+            seeds=max(self.seeds, wanted.seeds),
+            sample=None if None in (self.sample, wanted.sample) else max(self.sample or 0, wanted.sample or 0),
+            sources=tuple(sources.items()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """The files of a study.
+
+    `study.json` says what it is, `batches/` holds what the networks see, `scores/GROUP.parquet` holds scores, `parts/`
+    those that were computed since that file was written.
+    """
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """What the study is."""
+        return self.path / "study.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works on the study."""
+        return self.path / ".lock"
+
+    @property
+    def parts(self) -> Path:
+        """Folder of scores that are not gathered yet."""
+        return self.path / "parts"
+
+    def scores(self, group: Group) -> Path:
+        """Return the file of the scores of a group."""
+        return self.path / "scores" / f"{group.name}.parquet"
+
+    def batch(self, group: Group, seed: int) -> Path:
+        """Return the file of the batch that a group is scored on with a seed."""
+        return self.path / "batches" / f"{group.name}@{seed}.npz"
+
+    def parts_of(self, group: Group) -> list[Path]:
+        """Return the files of scores that are not gathered yet."""
+        start = f"{group.name}@"
+        return sorted(path for path in self.parts.glob("*.parquet") if path.name.startswith(start))
+
+    def part(self, group: Group, mark: str) -> Path:
+        """Return the file for some scores; `mark` tells it from others."""
+        return self.parts / f"{group.name}@{mark}.parquet"
+
+    def read(self, group: Group) -> pd.DataFrame:
+        """Return the scores of a group that are there.
+
+        Raises:
+            RunError: if a file is damaged.
+        """
+        files = [path for path in (self.scores(group), *self.parts_of(group)) if path.exists()]
+        return joined(read_scores(path) for path in files)
+
+    def load(self) -> ProxyStudy:
+        """Return the study that the folder keeps.
+
+        Raises:
+            RunError: if there is none, or its record is damaged.
+        """
+        try:
+            said = json.loads(self.record.read_bytes())
+            if said["format"] != FORMAT:
+                raise RunError(f"{self.record} has format {said['format']}, but this version reads {FORMAT}")
+            return ProxyStudy.from_json(said)
+        except FileNotFoundError:
+            raise RunError(
+                f"{self.path} must be the folder of `archwright bench proxies`, but holds no study; give a benchmark "
+                "with --bench"
+            ) from None
+        except NasError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.record} is damaged: {' '.join(str(error).split())[:100]}") from error
+
+    def joined(self, wanted: ProxyStudy) -> ProxyStudy:
+        """Return the study that is here together with `wanted`. Changes nothing.
+
+        Raises:
+            RunError: if the folder holds something else, another study, or damaged scores.
+        """
+        if self.record.exists():
+            return self.load().joined(wanted)
+        if self.path.exists() and not self._is_free():
+            raise RunError(f"a new study needs a new or empty folder, but {self.path} holds something else")
+        return wanted
+
+    def _is_free(self) -> bool:
+        return self.path.is_dir() and all(file == self.lock for file in self.path.iterdir())
+
+    def write(self, study: ProxyStudy) -> None:
+        """Make the folder and say what the study is.
+
+        Raises:
+            RunError: if it cannot be written (exit code 1).
+        """
+        try:
+            self.parts.mkdir(parents=True, exist_ok=True)
+            (self.path / "scores").mkdir(exist_ok=True)
+            (self.path / "batches").mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError.of_system(f"{self.path} must be writable, but: {error.strerror or error}") from None
+        write_atomically(self.record, json.dumps(study.to_json(), indent=1).encode())
+
+
+def known_rows(bench: Bench, cases: Sequence[Case]) -> Ints:
+    """Return the rows [N] of which at least one of the cases knows something."""
+    known = np.zeros(len(bench), dtype=np.bool_)
+    for outcome, split in _columns(cases):
+        known |= ~np.isnan(bench.values(outcome, slice(None), split=split))
+    return np.flatnonzero(known)
+
+
+def sampled_rows(bench: Bench, cases: Sequence[Case], sample: int | None) -> Ints:
+    """Return the rows [N] of the sample, ascending; all known ones where there are not more.
+
+    Raises:
+        BenchError: if the benchmark knows nothing there.
+    """
+    known = known_rows(bench, cases)
+    if not len(known):
+        raise BenchError(f"benchmark {bench.name!r} has no values for {', '.join(case.outcome for case in cases)}")
+    if sample is None or sample >= len(known):
+        return known
+    # The first rows of one order, so that a larger sample holds a smaller one.
+    order = derive(0, "sample", bench.name, len(bench)).permutation(len(bench))
+    is_known = np.zeros(len(bench), dtype=np.bool_)
+    is_known[known] = True
+    return np.sort(order[is_known[order]][:sample])
+
+
+def _columns(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """Yield outcome and split of what scores are compared with."""
+    for case in cases:
+        yield case.outcome, case.searched
+        yield case.report, case.split
+
+
+def _said(study: ProxyStudy) -> str:
+    if study.origin:
+        return f"scores of {study.origin}"
+    inputs = study.inputs
+    size = "".join(f", {name} {value}" for name, value in inputs.size)
+    return f"batches of {inputs.batch} from {inputs.data or 'noise'}, {inputs.init} weights{size}"
