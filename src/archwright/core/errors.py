@@ -9,9 +9,11 @@ __all__ = [
     "BenchError",
     "BudgetError",
     "DataError",
+    "EncodingError",
     "ExportError",
     "MissingExtraError",
     "NasError",
+    "PredictorError",
     "ProxyError",
     "RunError",
     "SearchError",
@@ -70,6 +72,14 @@ class UnsafeFileError(DataError):
 
 class ProxyError(NasError, ValueError):
     """A proxy that is not defined for this network or batch."""
+
+
+class EncodingError(NasError, ValueError):
+    """An encoder that cannot encode what it is given."""
+
+
+class PredictorError(NasError, ValueError):
+    """A predictor that cannot be made, fitted, asked or read."""
 
 
 class ExportError(NasError, ValueError):

@@ -1,0 +1,218 @@
+"""GATES and TA-GATES: encoders that let information flow through an architecture as a network does."""
+
+# B architectures, C cells of each, N nodes, M operations (nodes or edges), d widths
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from archwright.core.errors import EncodingError
+from archwright.encode.batch import EdgeBatch, GraphBatch
+from archwright.encode.flow import Flow, InfoPropagation, flow_of
+from archwright.spaces.base import Space
+
+__all__ = ["Contact", "Gates", "Symmetry", "TaGates", "Vocabulary"]
+
+#: How operations of one type at symmetric places are told apart.
+Symmetry = Literal["none", "random", "add", "concat"]
+
+#: What an operation is updated from.
+Contact = Literal["message", "node"]
+
+#: Standard deviation of the noise of symmetry breaking at random.
+_NOISE = 0.1
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What an encoder must know of a space.
+
+    Args:
+        n_ops: Operations, one more value being padding.
+        skip: Operations on edges that are identities.
+        none: Operations on edges that give zero.
+        fixed: Operations without parameters, `skip` and `none` included.
+        inputs: Input nodes of a cell.
+        cells: Cells of an architecture.
+    """
+
+    n_ops: int
+    skip: tuple[int, ...] = ()
+    none: tuple[int, ...] = ()
+    fixed: tuple[int, ...] = ()
+    inputs: int = 1
+    cells: int = 1
+
+    @classmethod
+    def of(cls, space: Space, batch: EdgeBatch | GraphBatch) -> Vocabulary:
+        """Return what the names of the space's operations say.
+
+        The names `none` and `zero` give zero, one with `skip` or `identity` is an identity, as is the operation by
+        which a cell's output collects its nodes; pooling has no parameters either.
+        """
+        names = list(enumerate(space.op_names))
+        none = tuple(k for k, name in names if name in ("none", "zero"))
+        skip = [k for k, name in names if "skip" in name or name == "identity"]
+        inputs = 1
+        if isinstance(batch, EdgeBatch):
+            inputs = batch.n_inputs
+            # On edges, a number beyond the space's choices marks the way into the output.
+            skip += [k for k, name in names if name.startswith("input") and bool((batch.ops == k).any())]
+        else:
+            inputs = max(1, sum(name.startswith("input") for name in space.op_names))
+        fixed = {*none, *skip, *(k for k, name in names if "pool" in name)}
+        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, batch.ops.shape[1])
+
+
+class Gates(nn.Module):
+    """An information, put in at the inputs of a cell, flows through it; what arrives at the output is the encoding.
+
+    Args:
+        vocabulary: Of the space.
+        embedding: Width of the embeddings of operations, and of the information put in.
+        widths: Width of each layer; as many layers as the longest path has operations.
+
+    Source: GATES, arXiv:2004.01899, with the handling of skips of TA-GATES, appendix A.1. It is `TaGates` with one time
+    step and without symmetry breaking.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.dim = vocabulary.cells * widths[-1]
+        self.op = nn.Embedding(vocabulary.n_ops + 1, embedding)
+        self.information = nn.Parameter(torch.randn(vocabulary.inputs, embedding))
+        self.forward_flow = InfoPropagation((embedding, *widths), embedding)
+
+    def forward(self, batch: EdgeBatch | GraphBatch) -> Tensor:
+        """Return encodings [B, C x widths[-1]]."""
+        flow = self.flow(batch)
+        info, _ = self.forward_flow(flow, self.start(flow), self.op(flow.ops))
+        encodings: Tensor = flow.at_output(info).flatten(1)
+        return encodings
+
+    def flow(self, batch: EdgeBatch | GraphBatch) -> Flow:
+        """Return the cells, ready for flow."""
+        words = self.vocabulary
+        return flow_of(batch, skip=words.skip, none=words.none, inputs=words.inputs)
+
+    def start(self, flow: Flow) -> Tensor:
+        """Return the information at the start [1, 1, N, embedding]: at the inputs, zero elsewhere."""
+        rest = flow.n_nodes - self.vocabulary.inputs
+        return nn.functional.pad(self.information, (0, 0, 0, rest))[None, None]
+
+
+class TaGates(Gates):
+    """Training-analogous GATES: T time steps of forward and backward flow, after each of which operations are updated.
+
+    As parameters are in training, the embedding of each operation is updated from what flows through it forward and
+    backward, so that operations of one type at different places become different.
+
+    Args:
+        vocabulary: Of the space.
+        steps: Time steps T.
+        embedding: Width of the embeddings of operations, and of the information put in.
+        widths: Width of each layer, in both directions.
+        convert: Width of the hidden layer of FBConvert, which makes the backward input of the forward output.
+        scale: s, size of an update.
+        symmetry: `none`; `random`: noise on the first embeddings, in training mode and out of it; `add`: zero-cost
+            saliencies Z of each operation, through an MLP, added to the first embeddings; `concat`: Z beside the
+            embeddings at every time step.
+        saliencies: Number of saliencies per operation.
+        beta: Factor of what `add` adds.
+        mask_fixed: Do not update operations without parameters.
+        detach: Let no gradient flow through the inputs of the update, as the released code does.
+        contact: What an operation on an edge is updated from. `node`: what the node holds that it feeds, and backward
+            the node that it reads, as in eq. A4. `message`: what it carried in the last layer, forward and backward, as
+            in the released code for NAS-Bench-201; that tells Arch-A and Arch-B of figure 2 apart.
+
+    Source: TA-GATES (NeurIPS 2022), algorithm 1, eq. 1 and A4. Differs: see `EdgeFlow` about skips; a node that is
+    a copy by a skip has the backward information of the node that it copies.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        steps: int = 3,
+        embedding: int = 48,
+        widths: Sequence[int] = (128,) * 5,
+        convert: int = 128,
+        scale: float = 0.1,
+        symmetry: Symmetry = "none",
+        saliencies: int = 5,
+        beta: float = 0.5,
+        mask_fixed: bool = False,
+        detach: bool = False,
+        contact: Contact = "node",
+    ) -> None:
+        super().__init__(vocabulary, embedding=embedding, widths=widths)
+        self.steps, self.scale, self.symmetry, self.beta = steps, scale, symmetry, beta
+        self.mask_fixed, self.detach, self.contact = mask_fixed, detach, contact
+        seen = embedding + (saliencies if symmetry == "concat" else 0)
+        last, cells = widths[-1], vocabulary.cells
+        self.forward_flow = InfoPropagation((embedding, *widths), seen)
+        self.backward_flow = InfoPropagation((last, *widths), seen, backward=True)
+        self.convert = _mlp(cells * last, convert, cells * last)
+        self.update = _mlp(seen + 2 * last, convert, embedding)
+        self.salience = _mlp(saliencies, embedding, embedding) if symmetry == "add" else None
+
+    def forward(self, batch: EdgeBatch | GraphBatch, z: Tensor | None = None) -> Tensor:
+        """Return encodings [B, C x widths[-1]] after the last time step.
+
+        Args:
+            batch: Architectures.
+            z: Saliencies of each operation [B, C, M, saliencies], for `add` and `concat`.
+
+        Raises:
+            EncodingError: if saliencies are needed and not given.
+        """
+        return self.anytime(batch, z)[-1]
+
+    def anytime(self, batch: EdgeBatch | GraphBatch, z: Tensor | None = None) -> list[Tensor]:
+        """Return encodings [B, C x widths[-1]] after each time step; arguments as of `forward`."""
+        if z is None and self.symmetry in ("add", "concat"):
+            raise EncodingError(
+                f"symmetry breaking by {self.symmetry!r} needs saliencies of operations; none were given"
+            )
+        flow = self.flow(batch)
+        start, embeddings = self.start(flow), self._first(self.op(flow.ops), z)
+        seen, encodings = embeddings, []
+        for step in range(self.steps):
+            seen = embeddings if self.symmetry != "concat" or z is None else torch.cat([embeddings, z], dim=-1)
+            info, messages = self.forward_flow(flow, start, seen)
+            output = flow.at_output(info)
+            encodings.append(output.flatten(1))
+            if step < self.steps - 1:
+                embeddings = embeddings + self.scale * self._updates(flow, info, messages, output, seen)
+        return encodings
+
+    def _first(self, embeddings: Tensor, z: Tensor | None) -> Tensor:
+        if self.symmetry == "random":
+            return embeddings + _NOISE * torch.randn_like(embeddings)
+        if self.salience is not None and z is not None:
+            return embeddings + self.beta * self.salience(z)
+        return embeddings
+
+    def _updates(self, flow: Flow, info: Tensor, messages: Tensor, output: Tensor, seen: Tensor) -> Tensor:
+        """Return the updates of all embeddings [B, C, M, embedding]."""
+        turned = self.convert(output.flatten(1)).unflatten(1, output.shape[1:])
+        back, back_messages = self.backward_flow(flow, flow.from_output(turned), seen)
+        after, before = (messages, back_messages) if self.contact == "message" else flow.around(info, back)
+        if self.detach:
+            after, seen = after.detach(), seen.detach()
+        updates: Tensor = self.update(torch.cat([seen, after, before], dim=-1))
+        if not self.mask_fixed:
+            return updates
+        fixed = torch.tensor(self.vocabulary.fixed, device=flow.ops.device)
+        return torch.where(torch.isin(flow.ops, fixed).unsqueeze(-1), torch.zeros_like(updates), updates)
+
+
+def _mlp(*widths: int) -> nn.Sequential:
+    first, hidden, last = widths
+    return nn.Sequential(nn.Linear(first, hidden), nn.ReLU(), nn.Linear(hidden, last))
