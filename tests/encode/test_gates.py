@@ -13,7 +13,7 @@ from archwright.core.catalog import find
 from archwright.core.errors import EncodingError
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch
-from archwright.encode.gates import Gates, TaGates, Vocabulary
+from archwright.encode.gates import Gates, TaGates
 from archwright.spaces.edges import EdgeCell
 
 NB201 = find("space", "nb201")()
@@ -31,15 +31,15 @@ def edges(*archs: Arch) -> EdgeBatch:
     return EdgeBatch.of(NB201, archs)
 
 
-def gates(vocabulary: Vocabulary | None = None) -> Gates:
+def gates() -> Gates:
     torch.manual_seed(0)
-    return Gates(vocabulary or Vocabulary.of(NB201, edges(arch())), embedding=6, widths=WIDTHS).double()
+    return Gates(NB201, embedding=6, widths=WIDTHS).double()
 
 
 def ta_gates(**changed) -> TaGates:
     torch.manual_seed(0)
     made = {"embedding": 6, "widths": WIDTHS, "convert": 9, "scale": 1.0, "steps": 3} | changed
-    return TaGates(Vocabulary.of(NB201, edges(arch())), **made).double()
+    return TaGates(NB201, **made).double()
 
 
 def encoded(net: Gates, *archs: Arch, z: Tensor | None = None) -> Tensor:
@@ -249,10 +249,9 @@ def test_anytime_gives_the_encodings_of_fewer_steps() -> None:
 def test_spaces_with_operations_on_edges_are_encoded(name: str) -> None:
     space = find("space", name)()
     rng = derive(1, name)
-    batch = EdgeBatch.of(space, [space.random(rng=rng) for _ in range(9)])
     torch.manual_seed(0)
-    net = TaGates(Vocabulary.of(space, batch), widths=(16,) * 6, embedding=8, convert=16)
-    out = net(batch)
+    net = TaGates(space, widths=(16,) * 6, embedding=8, convert=16)
+    out = net(net.prepare([space.random(rng=rng) for _ in range(9)]))
     assert out.shape == (9, net.dim)
     assert bool(torch.isfinite(out).all())
     assert len(torch.unique(out, dim=0)) > 5
@@ -263,9 +262,9 @@ def test_spaces_with_operations_on_nodes_are_encoded(name: str) -> None:
     space = find("space", name)()
     rng = derive(2, name)
     archs = [space.random(rng=rng) for _ in range(9)]
-    batch = GraphBatch.of(space, archs)
     torch.manual_seed(0)
-    net = TaGates(Vocabulary.of(space, batch), widths=(16,) * 5, embedding=8, convert=16)
+    net = TaGates(space, widths=(16,) * 5, embedding=8, convert=16)
+    batch = net.prepare(archs)
     out = net(batch)
     assert out.shape == (9, net.dim)
     assert bool(torch.isfinite(out).all())

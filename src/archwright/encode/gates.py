@@ -11,9 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from archwright.core.arch import Arch
 from archwright.core.errors import EncodingError
+from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch
 from archwright.encode.flow import Flow, InfoPropagation, flow_of
+from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
 __all__ = ["Contact", "Gates", "Symmetry", "TaGates", "Vocabulary"]
@@ -49,7 +52,7 @@ class Vocabulary:
     cells: int = 1
 
     @classmethod
-    def of(cls, space: Space, batch: EdgeBatch | GraphBatch) -> Vocabulary:
+    def of(cls, space: Space) -> Vocabulary:
         """Return what the names of the space's operations say.
 
         The names `none` and `zero` give zero, one with `skip` or `identity` is an identity, as is the operation by
@@ -58,22 +61,24 @@ class Vocabulary:
         names = list(enumerate(space.op_names))
         none = tuple(k for k, name in names if name in ("none", "zero"))
         skip = [k for k, name in names if "skip" in name or name == "identity"]
-        inputs = 1
-        if isinstance(batch, EdgeBatch):
+        one = [space.random(rng=derive(0, "vocabulary"))]
+        if hasattr(space, "cells"):
+            batch: EdgeBatch | GraphBatch = EdgeBatch.of(space, one)
             inputs = batch.n_inputs
-            # On edges, a number beyond the space's choices marks the way into the output.
+            # A number beyond the operations to choose from marks the way into the output.
             skip += [k for k, name in names if name.startswith("input") and bool((batch.ops == k).any())]
         else:
+            batch = GraphBatch.of(space, one)
             inputs = max(1, sum(name.startswith("input") for name in space.op_names))
         fixed = {*none, *skip, *(k for k, name in names if "pool" in name)}
         return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, batch.ops.shape[1])
 
 
-class Gates(nn.Module):
+class Gates(EncoderNetwork):
     """An information, put in at the inputs of a cell, flows through it; what arrives at the output is the encoding.
 
     Args:
-        vocabulary: Of the space.
+        space: Space of the architectures; operations on edges are read where it has them there.
         embedding: Width of the embeddings of operations, and of the information put in.
         widths: Width of each layer; as many layers as the longest path has operations.
 
@@ -81,13 +86,17 @@ class Gates(nn.Module):
     step and without symmetry breaking.
     """
 
-    def __init__(self, vocabulary: Vocabulary, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5) -> None:
-        super().__init__()
-        self.vocabulary = vocabulary
+    def __init__(self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5) -> None:
+        super().__init__(space)
+        self.vocabulary = vocabulary = Vocabulary.of(space)
         self.dim = vocabulary.cells * widths[-1]
         self.op = nn.Embedding(vocabulary.n_ops + 1, embedding)
         self.information = nn.Parameter(torch.randn(vocabulary.inputs, embedding))
         self.forward_flow = InfoPropagation((embedding, *widths), embedding)
+
+    def prepare(self, archs: Sequence[Arch]) -> EdgeBatch | GraphBatch:
+        """Return the cells of `archs`, operations on edges where the space has them there."""
+        return (EdgeBatch if hasattr(self.space, "cells") else GraphBatch).of(self.space, archs)
 
     def forward(self, batch: EdgeBatch | GraphBatch) -> Tensor:
         """Return encodings [B, C x widths[-1]]."""
@@ -114,7 +123,7 @@ class TaGates(Gates):
     backward, so that operations of one type at different places become different.
 
     Args:
-        vocabulary: Of the space.
+        space: Space of the architectures.
         steps: Time steps T.
         embedding: Width of the embeddings of operations, and of the information put in.
         widths: Width of each layer, in both directions.
@@ -137,7 +146,7 @@ class TaGates(Gates):
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
+        space: Space,
         *,
         steps: int = 3,
         embedding: int = 48,
@@ -151,11 +160,11 @@ class TaGates(Gates):
         detach: bool = False,
         contact: Contact = "node",
     ) -> None:
-        super().__init__(vocabulary, embedding=embedding, widths=widths)
+        super().__init__(space, embedding=embedding, widths=widths)
         self.steps, self.scale, self.symmetry, self.beta = steps, scale, symmetry, beta
         self.mask_fixed, self.detach, self.contact = mask_fixed, detach, contact
         seen = embedding + (saliencies if symmetry == "concat" else 0)
-        last, cells = widths[-1], vocabulary.cells
+        last, cells = widths[-1], self.vocabulary.cells
         self.forward_flow = InfoPropagation((embedding, *widths), seen)
         self.backward_flow = InfoPropagation((last, *widths), seen, backward=True)
         self.convert = _mlp(cells * last, convert, cells * last)
@@ -196,7 +205,7 @@ class TaGates(Gates):
         if self.symmetry == "random":
             return embeddings + _NOISE * torch.randn_like(embeddings)
         if self.salience is not None and z is not None:
-            return embeddings + self.beta * self.salience(z)
+            embeddings = embeddings + self.beta * self.salience(z)
         return embeddings
 
     def _updates(self, flow: Flow, info: Tensor, messages: Tensor, output: Tensor, seen: Tensor) -> Tensor:
@@ -210,7 +219,8 @@ class TaGates(Gates):
         if not self.mask_fixed:
             return updates
         fixed = torch.tensor(self.vocabulary.fixed, device=flow.ops.device)
-        return torch.where(torch.isin(flow.ops, fixed).unsqueeze(-1), torch.zeros_like(updates), updates)
+        is_fixed = torch.isin(flow.ops, fixed).unsqueeze(-1)
+        return updates.masked_fill(is_fixed, 0.0)
 
 
 def _mlp(*widths: int) -> nn.Sequential:
