@@ -13,7 +13,7 @@ from archwright.core.catalog import find
 from archwright.core.errors import EncodingError
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch
-from archwright.encode.gates import Gates, TaGates
+from archwright.encode.gates import Gates, Salient, TaGates
 from archwright.spaces.edges import EdgeCell
 
 NB201 = find("space", "nb201")()
@@ -46,7 +46,7 @@ def encoded(net: Gates, *archs: Arch, z: Tensor | None = None) -> Tensor:
     batch = edges(*archs)
     batch = EdgeBatch(batch.ops, batch.source.double(), batch.target.double(), batch.n_ops, batch.n_inputs)
     with torch.no_grad():
-        return net(batch) if z is None else net(batch, z)
+        return net(batch if z is None else Salient(batch, z))
 
 
 class Twin:
@@ -179,6 +179,10 @@ def test_arch_a_and_arch_b_are_two_with_symmetry_breaking(symmetry: str) -> None
 def test_symmetry_breaking_needs_saliencies() -> None:
     with pytest.raises(EncodingError, match="'concat' needs saliencies"):
         encoded(ta_gates(symmetry="concat"), ARCH_A)
+    with pytest.raises(EncodingError, match="'add' needs saliencies"):
+        ta_gates(symmetry="add").prepare([ARCH_A])
+    given = ta_gates(symmetry="add", saliency=lambda archs: torch.ones(len(archs), 1, 6, 5))
+    assert given.prepare([ARCH_A, ARCH_B]).take(slice(1, 2)).z.shape == (1, 1, 6, 5)
 
 
 @pytest.mark.parametrize("contact", ["message", "node"])

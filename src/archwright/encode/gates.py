@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,10 +19,13 @@ from archwright.encode.flow import Flow, InfoPropagation, flow_of
 from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
-__all__ = ["Contact", "Gates", "Symmetry", "TaGates", "Vocabulary"]
+__all__ = ["Contact", "Gates", "Saliency", "Salient", "Symmetry", "TaGates", "Vocabulary"]
 
 #: How operations of one type at symmetric places are told apart.
 Symmetry = Literal["none", "random", "add", "concat"]
+
+#: Gives saliencies [B, C, M, Z] of the operations of B architectures, in the order in which a batch has them.
+Saliency = Callable[[Sequence[Arch]], Tensor]
 
 #: What an operation is updated from.
 Contact = Literal["message", "node"]
@@ -63,15 +66,15 @@ class Vocabulary:
         skip = [k for k, name in names if "skip" in name or name == "identity"]
         one = [space.random(rng=derive(0, "vocabulary"))]
         if hasattr(space, "cells"):
-            batch: EdgeBatch | GraphBatch = EdgeBatch.of(space, one)
-            inputs = batch.n_inputs
+            edges = EdgeBatch.of(space, one)
+            inputs, cells = edges.n_inputs, edges.ops.shape[1]
             # A number beyond the operations to choose from marks the way into the output.
-            skip += [k for k, name in names if name.startswith("input") and bool((batch.ops == k).any())]
+            skip += [k for k, name in names if name.startswith("input") and bool((edges.ops == k).any())]
         else:
-            batch = GraphBatch.of(space, one)
             inputs = max(1, sum(name.startswith("input") for name in space.op_names))
+            cells = len(space.graphs(one[0]))
         fixed = {*none, *skip, *(k for k, name in names if "pool" in name)}
-        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, batch.ops.shape[1])
+        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, cells)
 
 
 class Gates(EncoderNetwork):
@@ -116,6 +119,21 @@ class Gates(EncoderNetwork):
         return nn.functional.pad(self.information, (0, 0, 0, rest))[None, None]
 
 
+@dataclass(frozen=True, eq=False)
+class Salient:
+    """Architectures with saliencies of their operations, z [B, C, M, Z]."""
+
+    cells: EdgeBatch | GraphBatch
+    z: Tensor
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def take(self, index: Tensor | slice) -> Salient:
+        """Return the architectures of `index`."""
+        return Salient(self.cells.take(index), self.z[index])
+
+
 class TaGates(Gates):
     """Training-analogous GATES: T time steps of forward and backward flow, after each of which operations are updated.
 
@@ -132,7 +150,9 @@ class TaGates(Gates):
         symmetry: `none`; `random`: noise on the first embeddings, in training mode and out of it; `add`: zero-cost
             saliencies Z of each operation, through an MLP, added to the first embeddings; `concat`: Z beside the
             embeddings at every time step.
-        saliencies: Number of saliencies per operation.
+        saliency: Gives the saliencies [B, C, M, Z] of architectures, for `add` and `concat`; without it `forward` takes
+            only what `Salient` holds.
+        saliencies: Number Z of saliencies per operation.
         beta: Factor of what `add` adds.
         mask_fixed: Do not update operations without parameters.
         detach: Let no gradient flow through the inputs of the update, as the released code does.
@@ -154,6 +174,7 @@ class TaGates(Gates):
         convert: int = 128,
         scale: float = 0.1,
         symmetry: Symmetry = "none",
+        saliency: Saliency | None = None,
         saliencies: int = 5,
         beta: float = 0.5,
         mask_fixed: bool = False,
@@ -161,7 +182,7 @@ class TaGates(Gates):
         contact: Contact = "node",
     ) -> None:
         super().__init__(space, embedding=embedding, widths=widths)
-        self.steps, self.scale, self.symmetry, self.beta = steps, scale, symmetry, beta
+        self.steps, self.scale, self.symmetry, self.beta, self.saliency = steps, scale, symmetry, beta, saliency
         self.mask_fixed, self.detach, self.contact = mask_fixed, detach, contact
         seen = embedding + (saliencies if symmetry == "concat" else 0)
         last, cells = widths[-1], self.vocabulary.cells
@@ -171,25 +192,37 @@ class TaGates(Gates):
         self.update = _mlp(seen + 2 * last, convert, embedding)
         self.salience = _mlp(saliencies, embedding, embedding) if symmetry == "add" else None
 
-    def forward(self, batch: EdgeBatch | GraphBatch, z: Tensor | None = None) -> Tensor:
-        """Return encodings [B, C x widths[-1]] after the last time step.
+    def prepare(self, archs: Sequence[Arch]) -> EdgeBatch | GraphBatch | Salient:
+        """Return the cells of `archs`, with saliencies where symmetry breaking needs them.
 
-        Args:
-            batch: Architectures.
-            z: Saliencies of each operation [B, C, M, saliencies], for `add` and `concat`.
+        Raises:
+            EncodingError: if saliencies are needed and there is nothing that gives them.
+        """
+        cells = super().prepare(archs)
+        if self.symmetry not in ("add", "concat"):
+            return cells
+        if self.saliency is None:
+            raise EncodingError(f"symmetry breaking by {self.symmetry!r} needs saliencies; none were given")
+        return Salient(cells, self.saliency(archs))
+
+    def forward(self, batch: EdgeBatch | GraphBatch | Salient) -> Tensor:
+        """Return encodings [B, C x widths[-1]] after the last time step.
 
         Raises:
             EncodingError: if saliencies are needed and not given.
         """
-        return self.anytime(batch, z)[-1]
+        return self.anytime(batch)[-1]
 
-    def anytime(self, batch: EdgeBatch | GraphBatch, z: Tensor | None = None) -> list[Tensor]:
-        """Return encodings [B, C x widths[-1]] after each time step; arguments as of `forward`."""
+    def anytime(self, batch: EdgeBatch | GraphBatch | Salient) -> list[Tensor]:
+        """Return encodings [B, C x widths[-1]] after each time step.
+
+        Raises:
+            EncodingError: if saliencies are needed and not given.
+        """
+        cells, z = (batch.cells, batch.z) if isinstance(batch, Salient) else (batch, None)
         if z is None and self.symmetry in ("add", "concat"):
-            raise EncodingError(
-                f"symmetry breaking by {self.symmetry!r} needs saliencies of operations; none were given"
-            )
-        flow = self.flow(batch)
+            raise EncodingError(f"symmetry breaking by {self.symmetry!r} needs saliencies; none were given")
+        flow = self.flow(cells)
         start, embeddings = self.start(flow), self._first(self.op(flow.ops), z)
         seen, encodings = embeddings, []
         for step in range(self.steps):
