@@ -99,14 +99,14 @@ def relu_conv_norm(c_in: int, c_out: int, kernel: int = 1, stride: int = 1, *, n
 class FactorizedReduce(nn.Module):
     """Halves the resolution without losing pixels: two 1x1 convolutions of stride 2, one of them shifted by a pixel.
 
-    Each gives half of the channels.
+    Each gives half of the channels. A ReLU stands in front, which the one of ENAS has not.
 
-    Source: arXiv:1806.09055 (DARTS) and its released code.
+    Source: arXiv:1806.09055 (DARTS) and its released code; the released code of arXiv:1802.03268 (ENAS).
     """
 
-    def __init__(self, c_in: int, c_out: int, *, norm: Norm) -> None:
+    def __init__(self, c_in: int, c_out: int, *, norm: Norm, relu: bool = True) -> None:
         super().__init__()
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU() if relu else nn.Identity()
         self.even = Conv2d(c_in, c_out // 2, stride=2)
         self.odd = Conv2d(c_in, c_out - c_out // 2, stride=2)
         self.norm = nn.Sequential(*norm(c_out))

@@ -291,7 +291,8 @@ def read(text: str) -> Cell:
         op, inputs = todo.pop(ready)
         slots.append(_slot(1 + OPERATIONS.index(op), [code_of[name] for name in inputs]))
         code_of[ready] = _FIRST + len(slots) - 1
-    new = sorted(name for name in nodes if name.startswith("h_new_"))
+    # A digit makes a new hidden state: the benchmark's own LSTM has operations called h_new_1_act, for example.
+    new = sorted(name for name in nodes if name.startswith("h_new_") and name.removeprefix("h_new_").isdigit())
     if new != [f"h_new_{n}" for n in range(len(new))] or not 1 <= len(new) <= N_HIDDEN:
         raise ArchError(f"new hidden states of a recipe must be h_new_0..h_new_{N_HIDDEN - 1}, but are {new}")
     return Cell(tuple(slots), tuple(code_of[name] - _FIRST + 1 for name in new))

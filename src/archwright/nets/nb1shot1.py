@@ -1,0 +1,54 @@
+"""The networks of NAS-Bench-1Shot1: those of NAS-Bench-101, from which its accuracies come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archwright.core.arch import Arch
+from archwright.data.shapes import ImageShape
+from archwright.nets.image_ops import ImageNetwork
+from archwright.nets.nb101 import network_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from archwright.spaces.nb1shot1 import NasBench1Shot1
+
+__all__ = ["build"]
+
+
+def build(
+    arch: Arch,
+    space: NasBench1Shot1,
+    shape: ImageShape,
+    *,
+    rng: np.random.Generator,
+    batchnorm: bool = True,
+    channels: int = 128,
+    cells: int = 3,
+) -> ImageNetwork:
+    """Return the network of a cell, freshly initialised as torch initialises its layers.
+
+    It is the network that NAS-Bench-101 has trained for the same cell, blocks that nothing reads left out.
+
+    Args:
+        arch: The cell.
+        space: Its space.
+        shape: Images and classes.
+        rng: Draws the initial parameters.
+        batchnorm: False leaves BatchNorm out.
+        channels: Channels of the first stack.
+        cells: Cells of each stack.
+
+    Raises:
+        ShapeError: if `shape` is not one of images.
+        SpaceError: if a size is not positive, or `channels` are fewer than the vertices that a cell joins.
+        ArchError: if `arch` is not in `space`.
+
+    Source: arXiv:2001.10422, section 3; arXiv:1902.09635 for the network. Differs: the one-shot model of that paper is
+    another network, of which its architectures are parts.
+    """
+    (cell,) = space.graphs(arch)
+    return network_of(
+        cell, space.op_names, shape, space=space.name, rng=rng, batchnorm=batchnorm, channels=channels, cells=cells
+    )
