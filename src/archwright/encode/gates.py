@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +97,7 @@ class Gates(EncoderNetwork):
         self.information = nn.Parameter(torch.randn(vocabulary.inputs, embedding))
         self.forward_flow = InfoPropagation((embedding, *widths), embedding)
 
-    def prepare(self, archs: Sequence[Arch]) -> EdgeBatch | GraphBatch:
+    def prepare(self, archs: Sequence[Arch]) -> Any:
         """Return the cells of `archs`, operations on edges where the space has them there."""
         return (EdgeBatch if hasattr(self.space, "cells") else GraphBatch).of(self.space, archs)
 
@@ -192,13 +192,13 @@ class TaGates(Gates):
         self.update = _mlp(seen + 2 * last, convert, embedding)
         self.salience = _mlp(saliencies, embedding, embedding) if symmetry == "add" else None
 
-    def prepare(self, archs: Sequence[Arch]) -> EdgeBatch | GraphBatch | Salient:
+    def prepare(self, archs: Sequence[Arch]) -> Any:
         """Return the cells of `archs`, with saliencies where symmetry breaking needs them.
 
         Raises:
             EncodingError: if saliencies are needed and there is nothing that gives them.
         """
-        cells = super().prepare(archs)
+        cells: EdgeBatch | GraphBatch = super().prepare(archs)
         if self.symmetry not in ("add", "concat"):
             return cells
         if self.saliency is None:
