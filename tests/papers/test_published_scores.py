@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from archwright.bench.table import Bench, Outcome, Provenance, write_bench
+from archwright.bench.table import Outcome, Provenance, write_bench
 from archwright.coordinate.experiment import open_cases
 from archwright.coordinate.proxy_scoring import import_scores
 from archwright.coordinate.proxy_study import ProxyStudy, StudyFolder
 from archwright.report.comparison import ranks
 from archwright.report.proxy_findings import Findings, load_findings
+from archwright.spaces.nb201 import NasBench201
 
 PAPER = json.loads((Path(__file__).parent / "published_scores.json").read_text())
 TASKS = PAPER["transnas"]["spearman"]
@@ -23,8 +24,13 @@ TASKS = PAPER["transnas"]["spearman"]
 
 def found(bench: Path, table: Path, out: Path) -> Findings:
     wanted = ProxyStudy(open_cases(bench, ["all"]), ("all",), 1, None)
-    study = import_scores(out, wanted, table)
-    return load_findings(StudyFolder(out), directions=dict.fromkeys(study.proxies, 1), n_resamples=20)
+    import_scores(out, wanted, table)
+    return load_findings(StudyFolder(out), n_resamples=2)
+
+
+def outcome(name: str, epochs: int, **columns: pd.Series) -> Outcome:
+    arrays = {split: column.to_numpy()[:, None, None] for split, column in columns.items()}
+    return Outcome(name, "accuracy", "percent", (epochs,), **{"valid": None, **arrays})
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +38,17 @@ def nb201(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Findin
     home = tmp_path_factory.mktemp("nb201")
     accuracy = pd.read_parquet(shared_data / "nb201" / "nb201_accuracy.parquet")
     scores = pd.read_parquet(shared_data / "nb201" / "nb201_zero_cost.parquet")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parents[1] / "bench"))
-        whole = Bench.open(importlib.import_module("shared_benches").nb201(shared_data, home / "whole"))
-    naslib = accuracy["c10valid_test_e200_s888"].to_numpy()[:, None, None]
-    outcomes = [whole.outcomes["cifar10"], whole.outcomes["imagenet16-120-e12"]]
-    outcomes.append(Outcome("naslib", "accuracy", "percent", (200,), valid=None, test=naslib))
+    space = NasBench201()
+    outcomes = [
+        outcome("cifar10", 200, valid=accuracy["c10_valid_e200"], test=accuracy["c10_test_e200"]),
+        outcome("imagenet16-120-e12", 12, valid=accuracy["in16_valid_e12"]),
+        outcome("naslib", 200, test=accuracy["c10valid_test_e200_s888"]),
+    ]
     write_bench(
         home / "bench",
         name="nb201",
-        space=whole.space,
-        archs=np.array(whole.genes),
+        space=space,
+        archs=[space.parse(text) for text in accuracy["arch_str"]],
         outcomes=outcomes,
         measures={},
         provenance=Provenance("NAS-Bench-201, from public repositories", "see the data's README"),

@@ -43,6 +43,14 @@ def test_spearman_and_kendall_are_those_of_scipy_whatever_the_ties(numbers: list
     assert kendall(a, b) == pytest.approx(kendalltau(a, b)[0], abs=1e-12)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("n", [31, 32, 33, 64, 777, 3000])
+def test_kendall_of_many_is_that_of_scipy(n: int, ties: bool) -> None:
+    x, y = pair(n, 1.0, ties=ties)
+    assert kendall(x, y) == pytest.approx(kendalltau(x, y)[0], abs=1e-12)
+    assert kendall(x, np.round(y)) == pytest.approx(kendalltau(x, np.round(y))[0], abs=1e-12)
+
+
 @given(st.integers(2, 300), st.integers(0, 5))
 @settings(max_examples=30)
 def test_only_the_order_counts(n: int, seed: int) -> None:

@@ -93,7 +93,6 @@ def proxies(
     from archwright.coordinate.proxy_scoring import import_scores, score_study
     from archwright.coordinate.proxy_study import Inputs, ProxyStudy, StudyFolder
     from archwright.coordinate.session import cores
-    from archwright.report.proxy_findings import directions_of
     from archwright.report.proxy_html import write_study
 
     shown = _axis(axis)
@@ -102,7 +101,7 @@ def proxies(
         source, sources = _sources(data or [], cases)
         inputs = Inputs(source, target, batch, _sizes(size or []), balanced, _init(init))
         chosen = _names(proxies) if from_ else _proxies(proxies)
-        wanted = ProxyStudy(cases, chosen, seeds, sample, inputs, sources)
+        wanted = ProxyStudy(cases, chosen, seeds, sample, inputs, sources, lower=_names(lower_is_better))
     else:
         wanted = StudyFolder(out).load()
     if from_ is not None:
@@ -112,8 +111,7 @@ def proxies(
     else:
         with watching("scored") as watch:
             done = score_study(out, wanted, jobs=workers or cores(), watch=watch)
-    directions = directions_of(done.proxies, _names(lower_is_better))
-    _show(out, done, write_study(out, directions=directions, png=png, axis=shown), json_output=json)
+    _show(out, done, write_study(out, png=png, axis=shown), json_output=json)
 
 
 def _cases(benches: Sequence[str], *, dataset: str, report: str) -> tuple[Case, ...]:
@@ -238,11 +236,11 @@ def _print_tables(made: StudyReport) -> None:
         table = Table(title=f"{rows[0].case}, against {rows[0].target}", title_justify="left")
         # Columns that say nothing would cost the others their room.
         several, timed = rows[0].seeds > 1, any(row.seconds is not None for row in rows)
-        heads = ["rank", "proxy", "Spearman", "95 %", *["std"] * several, "Kendall", "n", *["seconds"] * timed]
+        heads = ["rank", "proxy", "Spearman", "95 %", *["std"] * several, "Kendall", "n", *["s"] * timed]
         for heading in heads:
             table.add_column(heading, justify="left" if heading == "proxy" else "right", no_wrap=True)
         for row in rows:
-            ends = f"{correlation(row.spearman_low)} … {correlation(row.spearman_high)}"
+            ends = f"{correlation(row.spearman_low)}…{correlation(row.spearman_high)}"
             std, seconds = [correlation(row.spearman_std)] * several, [seconds_text(row.seconds)] * timed
             numbers = [correlation(row.spearman), ends, *std, correlation(row.kendall), f"{row.n:,}", *seconds]
             table.add_row(f"{row.rank:g}", row.proxy, *numbers)

@@ -211,6 +211,7 @@ def import_scores(path: Path, wanted: ProxyStudy, table: Path) -> ProxyStudy:
         None,
         sources=sources if found.datasets else (),
         origin=str(table),
+        lower=wanted.lower,
     )
     if folder.record.exists() and folder.load().origin != study.origin:
         raise RunError(f"{path} holds another study; choose another folder with --out")

@@ -87,6 +87,7 @@ class ProxyStudy:
         inputs: What the networks are and see.
         sources: Source of the data of single outcomes, by name of the case, where it differs from `inputs.data`.
         origin: File of foreign scores; empty where they are computed here.
+        lower: Proxies of which a lower score is better, beside those of the catalogue that say so themselves.
     """
 
     cases: tuple[Case, ...]
@@ -96,6 +97,7 @@ class ProxyStudy:
     inputs: Inputs = Inputs()
     sources: tuple[tuple[str, str], ...] = ()
     origin: str = ""
+    lower: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or (self.sample is not None and self.sample < 1):
@@ -139,6 +141,7 @@ class ProxyStudy:
             Inputs(**inputs),
             tuple((name, source) for name, source in said["sources"]),
             said["origin"],
+            tuple(said["lower"]),
         )
 
     def joined(self, wanted: ProxyStudy) -> ProxyStudy:
@@ -173,6 +176,7 @@ class ProxyStudy:
             seeds=max(self.seeds, wanted.seeds),
             sample=None if None in (self.sample, wanted.sample) else max(self.sample or 0, wanted.sample or 0),
             sources=tuple(sources.items()),
+            lower=tuple(dict.fromkeys((*self.lower, *wanted.lower))),
         )
 
 

@@ -23,6 +23,8 @@ LEVEL = 0.95
 RESAMPLES = 1000
 #: Numbers held at once while resamples are looked at.
 _BLOCK = 1 << 22
+#: Points that are compared one by one rather than by sorting.
+_SMALL = 32
 #: Architectures that a correlation needs to be more than a coin toss.
 _FEWEST = 3
 
@@ -83,8 +85,9 @@ def agreement(scores: Floats, outcome: Floats, *, seed: int = 0, n_resamples: in
     scores, outcome = scores[:, known], outcome[known]
     n = len(outcome)
     # A proxy that looks at no random number gives the same row for every seed.
-    rows, row_of = np.unique(scores, axis=0, return_inverse=True)
-    row_of = row_of.reshape(-1)
+    place_of: dict[bytes, int] = {}
+    row_of = np.array([place_of.setdefault(row.tobytes(), len(place_of)) for row in scores], dtype=np.int64)
+    rows = [scores[row_of.tolist().index(place)] for place in range(len(place_of))]
     rhos = np.array([spearman(row, outcome) for row in rows])[row_of]
     told = [_kendall(row, outcome) for row in rows]
     taus = np.array([each.tau for each in told])[row_of]
@@ -225,15 +228,16 @@ def _below_both(a: Ints, b: Ints) -> Ints:
     """Return for each point how many others are below it in both coordinates.
 
     Points are put in order of `a`, equal ones by falling `b`, so that "earlier, and below in b" is what is counted.
-    Each pair of points meets once, where their halves of a block are merged: log N sorts of N keys.
+    Pairs in a small block are compared directly; every other pair meets once, where the two halves of a larger block
+    are merged: log N sorts of N keys.
     """
     n = len(a)
     order = np.lexsort((-b, a))
     heights = b[order] - b.min() if n else b
     span = int(heights.max()) + 1 if n else 1
     place = np.arange(n)
-    found = np.zeros(n, dtype=np.int64)
-    half = 1
+    found = _earlier_and_below(heights)
+    half = _SMALL
     while half < n:
         keys = (place // (2 * half)) * span + heights
         by_key = np.argsort(keys, kind="stable")
@@ -249,6 +253,18 @@ def _below_both(a: Ints, b: Ints) -> Ints:
     result = np.empty(n, dtype=np.int64)
     result[order] = found
     return result
+
+
+def _earlier_and_below(heights: Ints) -> Ints:
+    """Return for each height how many are lower among those before it in its block of `_SMALL`."""
+    n = len(heights)
+    n_blocks = -(-n // _SMALL)
+    # What fills the last block is higher than everything.
+    filled = np.full(n_blocks * _SMALL, np.iinfo(np.int64).max)
+    filled[:n] = heights
+    blocks = filled.reshape(n_blocks, _SMALL)
+    is_lower = np.tril(blocks[:, None, :] < blocks[:, :, None], -1)
+    return np.asarray(is_lower.sum(axis=2, dtype=np.int64).ravel()[:n])
 
 
 def _percentiles(value: float, drawn: Floats) -> Interval:

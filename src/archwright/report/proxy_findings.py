@@ -16,7 +16,7 @@ import numpy.typing as npt
 from archwright.coordinate.experiment import Case
 from archwright.coordinate.proxy_study import ProxyStudy, StudyFolder, sampled_rows
 from archwright.coordinate.simulate import opened
-from archwright.core.errors import RunError
+from archwright.core.errors import RunError, UnknownNameError
 from archwright.report.comparison import ranks
 from archwright.report.correlation import RESAMPLES, Agreement, agreement
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from archwright.bench.table import Bench
 
-__all__ = ["Entry", "Findings", "Section", "Target", "directions_of", "load_findings"]
+__all__ = ["Entry", "Findings", "Section", "Target", "load_findings"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -136,18 +136,18 @@ class Findings:
         return np.array([section.ranks() for section in self.sections]).reshape(len(self.sections), len(self.names))
 
 
-def load_findings(folder: StudyFolder, *, directions: Mapping[str, int], n_resamples: int = RESAMPLES) -> Findings:
+def load_findings(folder: StudyFolder, *, n_resamples: int = RESAMPLES) -> Findings:
     """Return what a study's folder says; scores that are not computed yet are left out.
 
     Args:
         folder: Of the study.
-        directions: 1 or -1 for each proxy.
         n_resamples: Resamples of the architectures for the intervals.
 
     Raises:
         RunError: if the folder holds no study, no score, or a damaged file.
     """
     study = folder.load()
+    directions = _directions(study)
     sections = {}
     for group in study.groups():
         scores = folder.read(group)
@@ -226,10 +226,17 @@ def _left_out(table: Floats, scores: pd.DataFrame, rows: Ints) -> tuple[tuple[st
     return tuple(Counter(why.get(row, _PENDING) for row in sorted(missing)).most_common())
 
 
-def directions_of(proxies: Sequence[str], lower_is_better: Sequence[str] = ()) -> dict[str, int]:
-    """Return the direction of each proxy: what the catalogue's one declares; 1 for others, or -1 if so named."""
-    from archwright.core.catalog import find, names
+def _directions(study: ProxyStudy) -> dict[str, int]:
+    """Return the direction of each proxy: what the catalogue's one declares, 1 for others, -1 where the study says so.
 
+    Raises:
+        UnknownNameError: if the study says so of a proxy that it does not have.
+    """
+    from archwright.core.catalog import find, names, suggestion
+
+    for name in study.lower:
+        if name not in study.proxies:
+            raise UnknownNameError(f"the study has no proxy {name!r}. {suggestion(name, study.proxies)}")
     known = set(names("proxy"))
-    found = {name: find("proxy", name).direction if name in known else 1 for name in proxies}
-    return found | dict.fromkeys(lower_is_better, -1)
+    found = {name: int(find("proxy", name).direction) if name in known else 1 for name in study.proxies}
+    return found | dict.fromkeys(study.lower, -1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,6 @@ class StudyReport:
 def write_study(
     path: Path,
     *,
-    directions: Mapping[str, int],
     png: bool = True,
     axis: Axis = "rank",
     n_resamples: int = RESAMPLES,
@@ -63,7 +61,6 @@ def write_study(
 
     Args:
         path: Folder of the study.
-        directions: 1 or -1 for each proxy: whether higher or lower scores should be better.
         png: Also write PNG files, where matplotlib is installed; the page has its own drawings.
         axis: Whether scatter plots show the rank of a score or its value.
         n_resamples: Resamples of the architectures for the intervals.
@@ -71,7 +68,7 @@ def write_study(
     Raises:
         RunError: if there is no score, or a file is damaged or cannot be written.
     """
-    findings = load_findings(StudyFolder(path), directions=directions, n_resamples=n_resamples)
+    findings = load_findings(StudyFolder(path), n_resamples=n_resamples)
     folder = path / "report"
     try:
         folder.mkdir(parents=True, exist_ok=True)
