@@ -56,7 +56,7 @@ class CountingEvaluator:
         measures = {name: values[name] for name in self.names if name in values}
         measures |= {f"seconds:{name}": 0.25 for name in self.names if name in values}
         missing = [f"{name}: too small; said so" for name in self.names if name not in values]
-        return Result(0.0, 0.01, measures=measures, error="; ".join(missing))
+        return Result(0.0, 0.01, measures=measures, error="\n".join(missing))
 
     def network(self, arch: object) -> None:
         """Nothing is built."""

@@ -3,6 +3,7 @@
 import csv
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,8 +168,6 @@ def test_a_scatter_plot_shows_ranks_or_values(findings: Findings) -> None:
 
 
 def test_a_few_architectures_at_chance_level_do_not_press_the_others_together(findings: Findings) -> None:
-    from dataclasses import replace
-
     section = section_of(findings, "data")
     values = section.targets[0].values.copy()
     values[:2] = 10.0
@@ -191,8 +190,6 @@ def test_many_points_are_thinned_and_counted(findings: Findings, monkeypatch: py
 
 
 def test_wide_positive_scores_have_a_logarithmic_axis(findings: Findings) -> None:
-    from dataclasses import replace
-
     section = section_of(findings, "data")
     wide = replace(section.entries[0], scores=np.exp(3 * section.entries[0].scores))
     (plot,) = scatters(replace(section, entries=(wide,)), axis="value")
@@ -207,13 +204,9 @@ def test_a_study_without_scores_has_no_report(study: Path, tmp_path: Path) -> No
         load_findings(empty)
 
 
-def test_a_direction_of_an_unknown_proxy_is_refused(study: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    folder = StudyFolder(tmp_path / "s")
-    folder.write(replace(StudyFolder(study).load(), lower=("goood",)))
+def test_a_direction_of_an_unknown_proxy_is_refused(study: Path) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'good'"):
-        load_findings(folder)
+        replace(StudyFolder(study).load(), lower=("goood",))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +20,7 @@ from archwright.core.errors import BenchError, RunError
 from archwright.core.protocols import Evaluator
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal, Result
+from archwright.proxies.networks import SECONDS, failures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +33,6 @@ _CHUNK_S = 2.0
 _MOST = 512
 #: Parts that may pile up before they are gathered into the file of their group.
 _PARTS = 64
-#: What an evaluator calls the seconds of a proxy in its measures.
-_SECONDS = "seconds:"
 
 
 @dataclass(slots=True)
@@ -199,8 +197,10 @@ def import_scores(path: Path, wanted: ProxyStudy, table: Path) -> ProxyStudy:
         BenchError: if the table does not fit the benchmark, see `foreign`.
     """
     folder = StudyFolder(path)
-    (bench_folder,) = {case.folder for case in wanted.cases}
-    found = foreign(table, opened(bench_folder), proxies=[name for name in wanted.proxies if name != "all"])
+    benches = sorted({case.folder for case in wanted.cases})
+    if len(benches) > 1:
+        raise BenchError(f"a table of scores belongs to one benchmark, but {table} was given with {', '.join(benches)}")
+    found = foreign(table, opened(benches[0]), proxies=[name for name in wanted.proxies if name != "all"])
     outcomes = {case.name: case.outcome for case in wanted.cases}
     sources = tuple((name, _dataset_of(outcome, found.datasets, table)) for name, outcome in outcomes.items())
     n_seeds = max(int(part["seed"].max()) + 1 for part in found.parts.values())
@@ -276,20 +276,12 @@ def _score(
 
 
 def _scores_of(result: Result, names: Sequence[str], *, seed: int, row: int, arch: str) -> Iterator[Score]:
+    failed = failures(result)
     for name in names:
         value = result.measures.get(name, float("nan"))
-        seconds = result.measures.get(f"{_SECONDS}{name}", float("nan"))
-        error = "" if name in result.measures else _reason(result.error, name, names)
+        seconds = result.measures.get(f"{SECONDS}{name}", float("nan"))
+        error = "" if name in result.measures else failed.get(name, result.error or "no value, and no reason given")
         yield Score(seed, row, arch, name, value, seconds, error)
-
-
-def _reason(error: str, name: str, names: Sequence[str]) -> str:
-    """Return what an error of the form `NAME: why; OTHER: why` says of one proxy; all of it where it names none."""
-    start = f"{name}: "
-    for part in re.split(rf"; (?=(?:{'|'.join(map(re.escape, names))}): )", error):
-        if part.startswith(start):
-            return part.removeprefix(start)
-    return error or "no value and no reason were given"
 
 
 @lru_cache(maxsize=2)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from archwright.coordinate.experiment import Case
 from archwright.coordinate.proxy_scores import joined, read_scores
-from archwright.core.errors import BenchError, NasError, RunError
+from archwright.core.catalog import suggestion
+from archwright.core.errors import BenchError, NasError, RunError, UnknownNameError
 from archwright.core.files import write_atomically
 from archwright.core.rng import derive
 
@@ -81,7 +82,7 @@ class ProxyStudy:
 
     Args:
         cases: Outcomes to compare with.
-        proxies: Who scores.
+        proxies: Who scores; `all` alone means every column of a foreign table that is not read yet.
         seeds: Scorings of each architecture, with seeds 0, 1, ...: of the weights and of the batch.
         sample: Architectures of each benchmark; None means all. A larger sample holds the smaller one.
         inputs: What the networks are and see.
@@ -110,6 +111,9 @@ class ProxyStudy:
                 f"a study needs an outcome and a proxy, but {len(self.cases)} outcomes and {len(self.proxies)} proxies "
                 "were given"
             )
+        for name in self.lower:
+            if name not in self.proxies and self.proxies != ("all",):
+                raise UnknownNameError(f"the study has no proxy {name!r}. {suggestion(name, self.proxies)}")
 
     def groups(self) -> tuple[Group, ...]:
         """Return what is scored together, in the order of the cases."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from archwright.coordinate.experiment import Case
 from archwright.coordinate.proxy_study import ProxyStudy, StudyFolder, sampled_rows
 from archwright.coordinate.simulate import opened
-from archwright.core.errors import RunError, UnknownNameError
+from archwright.core.errors import RunError
 from archwright.report.comparison import ranks
 from archwright.report.correlation import RESAMPLES, Agreement, agreement
 
@@ -227,16 +227,9 @@ def _left_out(table: Floats, scores: pd.DataFrame, rows: Ints) -> tuple[tuple[st
 
 
 def _directions(study: ProxyStudy) -> dict[str, int]:
-    """Return the direction of each proxy: what the catalogue's one declares, 1 for others, -1 where the study says so.
+    """Return the direction of each proxy: what the catalogue's declares, 1 for others, -1 where the study says so."""
+    from archwright.core.catalog import find, names
 
-    Raises:
-        UnknownNameError: if the study says so of a proxy that it does not have.
-    """
-    from archwright.core.catalog import find, names, suggestion
-
-    for name in study.lower:
-        if name not in study.proxies:
-            raise UnknownNameError(f"the study has no proxy {name!r}. {suggestion(name, study.proxies)}")
     known = set(names("proxy"))
     found = {name: int(find("proxy", name).direction) if name in known else 1 for name in study.proxies}
     return found | dict.fromkeys(study.lower, -1)
