@@ -55,8 +55,8 @@ def build(
         SpaceError: if a size is not positive, or the images do not fit the auxiliary head.
         ArchError: if `arch` is not in `space`.
 
-    Source: arXiv:1806.09055 (DARTS), section 3.1.2, and its released code; arXiv:2008.09777 (NAS-Bench-301), appendix
-    on training, for the defaults. Differs: there is no drop path, which belongs to training.
+    Source: arXiv:1806.09055 (DARTS), section 3.1.2, and its released code; arXiv:2008.09777 (NAS-Bench-301) for
+    the defaults. Differs: there is no drop path, which belongs to training.
     """
     shape = require_shape(shape, ImageShape, space=space.name)
     require_counts(space.name, channels=channels, cells=cells)

@@ -36,8 +36,8 @@ def build(
     NDS builds the cells of all its spaces into the network of DARTS, see `nets.darts`; arguments and errors are the
     same. A cell gives as many channels as it has nodes that no other node reads, times those of a node.
 
-    Source: arXiv:1905.13214 (NDS), section 5.1, and the released code that builds its networks. Differs: NDS draws
-    `channels` and `cells` for each network along with its cells; the defaults are one of its settings.
+    Source: arXiv:1905.13214 (NDS), on design spaces of NAS, and the released code that builds its networks. Differs:
+    NDS draws `channels` and `cells` for each network along with its cells, so the defaults are just a choice.
     """
     shape = require_shape(shape, ImageShape, space=space.name)
     require_counts(space.name, channels=channels, cells=cells)
