@@ -80,7 +80,7 @@ def write_ranks_png(path: Path, names: Sequence[str], rank_table: Floats, overal
         axes.invert_yaxis()
         axes.set_xlim(0.5, len(names) + 0.5)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(f"rank by {by} (1 is the best): small dots are outcomes, large ones their mean")
+        axes.set_xlabel(f"rank by {by} (1 is the best): small dots are outcomes, large ones their mean", fontsize=8)
         axes.set_title(f"Mean rank over {overall.n} benchmark outcomes")
         if overall.difference is not None:
             said = f"bars that do not overlap differ (Nemenyi, 5 %, critical difference {overall.difference:.2f})"

@@ -29,7 +29,7 @@ __all__ = ["StudyReport", "correlation", "seconds_text", "write_study"]
 
 _log = logging.getLogger(__name__)
 
-_RANKED_BY = "Spearman's correlation in the proxy's direction"
+_RANKED_BY = "Spearman's correlation"
 
 
 @dataclass(frozen=True, eq=False)
