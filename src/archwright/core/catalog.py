@@ -79,6 +79,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "encoder_network": {
         "gates": "archwright.encode.gates:Gates",
         "ta_gates": "archwright.encode.gates:TaGates",
+        "gcn": "archwright.encode.gcn:Gcn",
+        "lstm": "archwright.encode.sequence:Lstm",
+        "mlp": "archwright.encode.sequence:Mlp",
+        "seminas": "archwright.encode.sequence:seminas",
     },
     "proxy": {
         "expressflow": "archwright.proxies.expressflow:expressflow",

@@ -16,10 +16,11 @@ from torch import Tensor
 from archwright.core.arch import Arch
 from archwright.core.errors import ArchError
 from archwright.core.graph import Graph
+from archwright.core.rng import derive
 from archwright.spaces.base import Space
 from archwright.spaces.edges import EdgeCell
 
-__all__ = ["EdgeBatch", "GraphBatch"]
+__all__ = ["EdgeBatch", "GraphBatch", "n_cells"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -151,6 +152,11 @@ class EdgeBatch:
         """Return the batch on `device`."""
         ops, source, target = (tensor.to(device) for tensor in (self.ops, self.source, self.target))
         return type(self)(ops, source, target, self.n_ops, self.n_inputs)
+
+
+def n_cells(space: Space) -> int:
+    """Return the number of cells C that each architecture of `space` has."""
+    return len(space.graphs(space.random(rng=derive(0, "cells"))))
 
 
 def _sizes(lengths: Sequence[Sequence[int]]) -> tuple[int, int]:
