@@ -15,13 +15,16 @@ import pandas as pd
 import pytest
 
 import archwright.coordinate.proxy_scoring as scoring_module
-from archwright.bench.table import Bench
+from archwright.bench.table import Bench, Outcome, Provenance, write_bench
 from archwright.coordinate.contest import Progress
 from archwright.coordinate.experiment import open_cases
 from archwright.coordinate.proxy_scores import Score, foreign, joined, read_scores, table_of, write_scores
 from archwright.coordinate.proxy_scoring import import_scores, score_study
 from archwright.coordinate.proxy_study import Inputs, ProxyStudy, StudyFolder, known_rows, sampled_rows
+from archwright.coordinate.rank_inputs import load_inputs
 from archwright.core.errors import BenchError, NasError, ProxyError, RunError, SpaceError, UnknownNameError
+from archwright.core.rng import derive
+from archwright.spaces.nb201 import NasBench201
 from proxy_doubles import SPACE, CountingEvaluator, written
 
 
@@ -281,8 +284,6 @@ def test_a_table_that_does_not_fit_is_refused_by_line(bench, tmp_path, text, sai
 def test_architectures_that_the_benchmark_lacks_are_counted(tmp_path) -> None:
     part = written(tmp_path / "whole")
     opened = Bench.open(part)
-    from archwright.bench.table import Outcome, Provenance, write_bench
-
     some = list(SPACE.enumerate())[:5]
     values = np.arange(5.0)[:, None, None]
     folder = write_bench(
@@ -320,3 +321,50 @@ def test_a_foreign_table_does_not_replace_scores_computed_here(calls, bench, tmp
     path.write_text("arch,a\ntabular_mlp:0.0.0,5\n")
     study = import_scores(tmp_path / "t", wanted(bench, "a"), path)
     assert read(tmp_path / "t", study)["value"].tolist() == [5.0]
+
+
+def test_networks_for_images_see_the_images_and_go_on_with_them(tmp_path) -> None:
+    space = NasBench201()
+    archs = [space.at(index) for index in (11, 284, 6111)]
+    values = np.arange(3.0)[:, None, None]
+    folder = write_bench(
+        tmp_path / "cells",
+        name="cells",
+        space=space,
+        archs=archs,
+        outcomes=[Outcome(name, "accuracy", "", (1,), values) for name in ("digits", "other")],
+        measures={},
+        provenance=Provenance("made by a test", "Apache-2.0"),
+    )
+    images = tmp_path / "images.npz"
+    rng = derive(0, "images")
+    np.savez(images, x=rng.integers(256, size=(40, 8, 8, 3), dtype=np.uint8), y=np.arange(40) % 4)
+    inputs = Inputs(data=str(images), batch=6, size=(("channels", 4), ("cells", 1)), balanced=False)
+    cases = open_cases(folder, ["all"])
+    study = ProxyStudy(cases, ("expressflow",), 1, None, inputs, sources=(("cells.other", "sklearn:digits"),))
+    score_study(tmp_path / "s", study)
+    ours, digits = study.groups()
+    kept = [load_inputs(StudyFolder(tmp_path / "s").batch(group, 0), {}) for group in (ours, digits)]
+    assert [each.batches[0][0].shape for each in kept] == [(6, 3, 8, 8), (6, 1, 8, 8)]
+    first = StudyFolder(tmp_path / "s").read(ours)
+    assert first["value"].max() > 0
+    # The batch is kept, so the study can go on without the source.
+    images.unlink()
+    StudyFolder(tmp_path / "s").scores(ours).unlink()
+    score_study(tmp_path / "s", study)
+    assert StudyFolder(tmp_path / "s").read(ours)["value"].equals(first["value"])
+
+
+def test_networks_for_a_table_see_its_embedded_rows(bench, tmp_path) -> None:
+    rng = derive(0, "rows")
+    lines = [f"{a:.3f},{'rgb'[int(3 * b)]},{'yes' if a > 0 else 'no'}" for a, b in rng.random((60, 2)) - [0.5, 0]]
+    data = table(tmp_path / "data.csv", "\n".join(["size,colour,y", *lines]) + "\n")
+    study = replace(wanted(bench, "expressflow", sample=3, seeds=1), inputs=Inputs(str(data), "y", 5))
+    score_study(tmp_path / "s", study)
+    (group,) = study.groups()
+    ((x, y),) = load_inputs(StudyFolder(tmp_path / "s").batch(group, 0), {}).batches
+    assert x.shape[0] == len(y) == 5
+    assert set(y.tolist()) <= {0, 1}
+    assert (read(tmp_path / "s", study)["value"] > 0).all()
+    with pytest.raises(NasError, match=r"needs? .*target"):
+        score_study(tmp_path / "t", replace(study, inputs=Inputs(str(data), "", 5)))
