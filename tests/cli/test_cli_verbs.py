@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-VERBS = ("fit", "resume", "predict", "export", "report", "show", "search")
+VERBS = ("fit", "resume", "predict", "export", "report", "show", "search", "rank")
 
 #: The options of each verb. A new one is added here on purpose, never by accident.
 OPTIONS = {
@@ -16,6 +16,8 @@ OPTIONS = {
     "resume": "--budget --data --export --help --json --workers",
     "predict": "--help --json --out",
     "export": "--data --format --help --json --out",
+    "rank": "--balanced --batch --data --help --init --json --out --proxies --repeats --resize --resume --sample --seed "
+    "--size --space --split --target --top --workers",
     "report": "--help --json",
     "search": "--address --budget --evaluate --executor --help --json --searcher --seed --study --workers",
     "show": "--arch --draw --help --json --top",

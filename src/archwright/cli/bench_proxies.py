@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from archwright.coordinate.experiment import Case
     from archwright.coordinate.proxy_study import ProxyStudy
-    from archwright.nets.initialise import Scheme
     from archwright.report.proxy_html import StudyReport
 
 __all__ = ["EXAMPLE", "proxies"]
@@ -90,6 +89,7 @@ def proxies(
 ) -> None:
     """Say how well proxies rank a benchmark's architectures: correlations, intervals, seconds, charts. Resumable."""
     from archwright.cli.bench_run import watching
+    from archwright.cli.network_options import read_scheme, read_sizes
     from archwright.coordinate.proxy_scoring import import_scores, score_study
     from archwright.coordinate.proxy_study import Inputs, ProxyStudy, StudyFolder
     from archwright.coordinate.session import cores
@@ -99,7 +99,7 @@ def proxies(
     if bench:
         cases = _cases(bench, dataset=dataset, report=report_outcome)
         source, sources = _sources(data or [], cases)
-        inputs = Inputs(source, target, batch, _sizes(size or []), balanced, _init(init))
+        inputs = Inputs(source, target, batch, read_sizes(size or []), balanced, read_scheme(init))
         chosen = _names(proxies) if from_ else _proxies(proxies)
         wanted = ProxyStudy(cases, chosen, seeds, sample, inputs, sources, lower=_names(lower_is_better))
     else:
@@ -158,44 +158,8 @@ def _sources(data: Sequence[str], cases: Sequence[Case]) -> tuple[str, tuple[tup
     return common, tuple((case.name, single[case.outcome]) for case in cases if case.outcome in single)
 
 
-def _sizes(texts: Sequence[str]) -> tuple[tuple[str, int | float | bool], ...]:
-    from archwright.core.errors import SpaceError
-
-    sizes: dict[str, int | float | bool] = {}
-    for text in (part for each in texts for part in _names(each)):
-        name, _, value = text.partition("=")
-        try:
-            sizes[name.strip().replace("-", "_")] = _number(value.strip())
-        except ValueError:
-            raise SpaceError(f"a size must read NAME=NUMBER, true or false, but {text!r} was given") from None
-    return tuple(sizes.items())
-
-
-def _number(text: str) -> int | float | bool:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def _init(text: str) -> Scheme:
-    from typing import get_args
-
-    from archwright.core.catalog import suggestion
-    from archwright.core.errors import UnknownNameError
-
-    if text == "torch":
-        return "torch"
-    from archwright.nets.initialise import Scheme
-
-    for name in get_args(Scheme):
-        if name == text:
-            known: Scheme = name
-            return known
-    raise UnknownNameError(f"no initialisation {text!r}. {suggestion(text, get_args(Scheme))}")
 
 
 def _axis(text: str) -> Literal["rank", "value"]:

@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
-from archwright.cli import bench, export, fit, predict, report, resume, search, show
+from archwright.cli import bench, export, fit, predict, rank, report, resume, search, show
 from archwright.core.errors import NasError
 
 __all__ = ["app", "main"]
@@ -31,6 +31,7 @@ app.command(epilog=export.EXAMPLE)(export.export)
 app.command(epilog=report.EXAMPLE)(report.report)
 app.command(epilog=show.EXAMPLE)(show.show)
 app.command(epilog=search.EXAMPLE)(search.search)
+app.command(epilog=rank.EXAMPLE)(rank.rank)
 app.add_typer(bench.app)
 
 
