@@ -13,7 +13,7 @@ import numpy.typing as npt
 from archwright.bench.table import Bench
 from archwright.core.errors import BenchError
 
-__all__ = ["LockstepRuns", "LockstepTable"]
+__all__ = ["LockstepRuns", "LockstepTable", "in_grid"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ class LockstepTable:
         decisions = [(place, step) for place, arity in enumerate(self.arities) for step in range(arity - 1)]
         self._place = np.array([place for place, _ in decisions], dtype=np.int64)
         self._step = np.array([step for _, step in decisions], dtype=np.int64)
-        self._weight = np.cumprod([1, *reversed(self.arities[1:])])[::-1].astype(np.int64)
+        self._weight = _weights(self.arities)
         self._changes: npt.NDArray[np.int32] | None = None
         if n * len(decisions) <= _LISTED:
             points = np.arange(n)[:, None]
@@ -77,14 +77,8 @@ class LockstepTable:
         Raises:
             BenchError: if there is no such outcome, epoch or split, or a point without a value.
         """
-        arities = bench.space.arities
-        scores = np.full(bench.space.size(), np.nan)
-        weight = np.cumprod([1, *reversed(arities[1:])])[::-1].astype(np.int64)
         sign = 1.0 if bench.outcome(outcome).higher_is_better else -1.0
-        scores[np.asarray(bench.genes, dtype=np.int64) @ weight] = sign * bench.values(
-            outcome, slice(None), epoch, split
-        )
-        return cls(scores, arities)
+        return cls(sign * in_grid(bench, bench.values(outcome, slice(None), epoch, split)), bench.space.arities)
 
     def random(self, *, runs: int, trials: int, rng: np.random.Generator) -> LockstepRuns:
         """Return runs of random search."""
@@ -148,3 +142,15 @@ class LockstepTable:
         gene = points // weight % arity
         moved: Ints = points + (np.where(step < gene, step, step + 1) - gene) * weight
         return moved
+
+
+def in_grid(bench: Bench, column: Floats) -> Floats:
+    """Return a column of a benchmark in the order of `Space.index`, NaN where the benchmark has no row."""
+    values = np.full(bench.space.size(), np.nan)
+    values[np.asarray(bench.genes, dtype=np.int64) @ _weights(bench.space.arities)] = column
+    return values
+
+
+def _weights(arities: Sequence[int]) -> Ints:
+    """Return what a step of each gene adds to the index."""
+    return np.cumprod([1, *reversed(arities[1:])])[::-1].astype(np.int64)
