@@ -26,9 +26,9 @@ def loss_of(logits: Tensor, y: Tensor | None) -> Tensor:
     if y.is_floating_point():
         if logits.numel() != y.numel():
             raise ProxyError(f"real targets must be as many as outputs, {logits.numel()}, but {y.numel()} were given")
-        return nn.functional.mse_loss(logits.flatten(), y.to(logits).flatten())
+        return nn.functional.mse_loss(logits.flatten(), y.to(logits).flatten().clone())
     rows = logits.flatten(0, -2) if logits.ndim > 2 else logits
-    labels = y.flatten().long()
+    labels = y.flatten().long().clone()  # a tensor of inference mode cannot be kept for a gradient
     single = rows.ndim == 1 or rows.shape[1] == 1
     n_classes = 2 if single else rows.shape[1]
     if int(labels.min()) < 0 or int(labels.max()) >= n_classes:

@@ -28,7 +28,8 @@ def flops(model: nn.Module, batch: Batch) -> float:
     """
     if batch.x.ndim == 4:
         channels, height, width = batch.x.shape[1:]
-        return float(count_flops(model, ImageShape(channels, height, width)))
+        with torch.inference_mode(False), torch.no_grad():
+            return float(count_flops(model, ImageShape(channels, height, width)))
     net = stand_in(model, batchnorm="running")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         net(batch.x[:1])
