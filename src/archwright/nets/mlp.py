@@ -5,6 +5,7 @@ B rows, M numeric fields, C categorical fields, E embedding width.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ class TabularMlp(nn.Module):
         widths: Widths of the hidden layers; none means a linear model of the embeddings.
         recipe: Encoding, embedding width, initialisation and dropout are read from it.
         rng: Draws the initial parameters. The global generator of torch is left as it was.
+        batchnorm: False leaves BatchNorm out.
 
     Source: ATLAS, sec. 3.1 and App. B. Linear layers start as torch starts them: uniform within
     +-1/sqrt(fan in), as in the released code.
@@ -43,7 +45,15 @@ class TabularMlp(nn.Module):
 
     cat_offset: Tensor
 
-    def __init__(self, inputs: Inputs, widths: Sequence[int], recipe: Recipe, *, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        widths: Sequence[int],
+        recipe: Recipe,
+        *,
+        rng: np.random.Generator,
+        batchnorm: bool = True,
+    ) -> None:
         super().__init__()
         self.inputs, self.widths, self.recipe = inputs, tuple(widths), recipe
         self.numeric: NumericEmbedding | None = numeric_embedding(inputs, recipe) if inputs.n_numeric else None
@@ -54,7 +64,7 @@ class TabularMlp(nn.Module):
         layers: list[nn.Module] = []
         fan_in = inputs.n_fields * recipe.embedding
         for width in self.widths:
-            layers += [_Linear(fan_in, width), nn.BatchNorm1d(width), nn.ReLU()]
+            layers += [_Linear(fan_in, width), *((nn.BatchNorm1d(width),) if batchnorm else ()), nn.ReLU()]
             if recipe.dropout:
                 layers.append(Dropout(recipe.dropout))
             fan_in = width
@@ -103,7 +113,7 @@ class TabularMlp(nn.Module):
             arrays["cat.offset"] = self.cat_offset.cpu().numpy().copy()
         linears = [module for module in self.layers if isinstance(module, nn.Linear)]
         norms = [module for module in self.layers if isinstance(module, nn.BatchNorm1d)]
-        for i, (linear, norm) in enumerate(zip(linears, norms, strict=True)):
+        for i, (linear, norm) in enumerate(itertools.zip_longest(linears, norms)):
             weight, bias = _folded(linear, norm)
             arrays[f"layers.{i}.weight"] = weight
             arrays[f"layers.{i}.bias"] = bias
@@ -162,8 +172,10 @@ class _Linear(nn.Linear):
         pass
 
 
-def _folded(linear: nn.Linear, norm: nn.BatchNorm1d) -> tuple[np.ndarray, np.ndarray]:
+def _folded(linear: nn.Linear, norm: nn.BatchNorm1d | None) -> tuple[np.ndarray, np.ndarray]:
     """Return weight and bias of `norm(linear(x))` in eval mode. In double precision: the difference cancels."""
+    if norm is None:
+        return linear.weight.detach().cpu().numpy().copy(), linear.bias.detach().cpu().numpy().copy()
     assert norm.running_var is not None
     assert norm.running_mean is not None
     weight, bias, gain, shift, mean, variance = (

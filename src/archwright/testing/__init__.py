@@ -10,6 +10,7 @@ class TestMySearcher(SearcherContract):
 from archwright.testing.covered import covered
 from archwright.testing.evaluator import EvaluatorContract
 from archwright.testing.executor import ExecutorContract
+from archwright.testing.network import NetworkContract
 from archwright.testing.proxy import ProxyContract
 from archwright.testing.searcher import SearcherContract
 from archwright.testing.space import SpaceContract
@@ -19,6 +20,7 @@ __all__ = [
     "Broken",
     "EvaluatorContract",
     "ExecutorContract",
+    "NetworkContract",
     "NotANumber",
     "ProxyContract",
     "SearcherContract",
