@@ -76,6 +76,15 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "nlp": "archwright.nets.recurrent:build",
         "mr": "archwright.nets.mr:build",
     },
+    "encoder": {
+        "onehot": "archwright.encode.fixed:OneHot",
+        "adjacency": "archwright.encode.adjacency:Adjacency",
+        "adjacency_categorical": "archwright.encode.adjacency:AdjacencyCategorical",
+        "adjacency_continuous": "archwright.encode.adjacency:AdjacencyContinuous",
+        "path": "archwright.encode.path:Path",
+        "path_categorical": "archwright.encode.path:PathCategorical",
+        "path_continuous": "archwright.encode.path:PathContinuous",
+    },
     "encoder_network": {
         "gates": "archwright.encode.gates:Gates",
         "ta_gates": "archwright.encode.gates:TaGates",
