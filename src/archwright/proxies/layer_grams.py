@@ -236,7 +236,7 @@ def _patches(x: Tensor, kernel: tuple[int, ...], stride: Any, padding: Any, dila
 
 
 def _batch_norm(
-    x: Tensor,
+    input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
     weight: Tensor | None = None,
@@ -247,18 +247,18 @@ def _batch_norm(
 ) -> tuple[Tensor, list[Tensor], Rule]:
     if training or running_mean is None or running_var is None:
         with torch.no_grad():
-            axes = [0, *range(2, x.ndim)]
-            variance, mean = torch.var_mean(x, axes, unbiased=False)
+            axes = [0, *range(2, input.ndim)]
+            variance, mean = torch.var_mean(input, axes, unbiased=False)
     else:
         mean, variance = running_mean, running_var
-    output = functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
+    output = functional.batch_norm(input, mean, variance, weight, bias, False, 0.0, eps)
     params = [param for param in (weight, bias) if param is not None]
 
     def rule(grad: Tensor) -> list[_Term]:
         terms = []
         d = grad.flatten(2) if grad.ndim > 2 else grad[..., None]
         if weight is not None:
-            normal = functional.batch_norm(x, mean, variance, None, None, False, 0.0, eps)
+            normal = functional.batch_norm(input, mean, variance, None, None, False, 0.0, eps)
             terms.append(_Term(weight, (d * normal.view_as(d)).sum(2)))
         if bias is not None:
             terms.append(_Term(bias, d.sum(2)))
