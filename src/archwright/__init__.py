@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archwright.coordinate.fit import fit, resume
     from archwright.coordinate.objective import search
+    from archwright.coordinate.ranking import rank
     from archwright.core.arch import Arch
     from archwright.core.budget import Budget
     from archwright.core.catalog import find
@@ -41,6 +42,7 @@ __all__ = [
     "derive",
     "find",
     "fit",
+    "rank",
     "resume",
     "search",
 ]
@@ -61,6 +63,7 @@ _HOME = {
     "derive": "core.rng",
     "find": "core.catalog",
     "fit": "coordinate.fit",
+    "rank": "coordinate.ranking",
     "resume": "coordinate.fit",
 }
 
