@@ -38,7 +38,8 @@ def count_flops(model: nn.Module, shape: Shape | Inputs, *, biases: bool = True)
     depends on.
 
     The network runs on tensors without values, so the cost does not depend on its size: about 7 ms for a full
-    network of NAS-Bench-201. One that cannot, because its way depends on values, runs in earnest. Parameters,
+    network of NAS-Bench-201; the first call of a process also loads torch's rules for shapes, a second or two. A
+    network that cannot run so, because its way depends on values, runs in earnest. Parameters,
     buffers and the global generator stay as they were.
 
     Args:
