@@ -93,6 +93,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "mlp": "archwright.encode.sequence:Mlp",
         "seminas": "archwright.encode.sequence:seminas",
     },
+    "predictor": {
+        "xgboost": "archwright.predict.trees:XgBoost",
+        "lightgbm": "archwright.predict.trees:LightGbm",
+        "random_forest": "archwright.predict.trees:RandomForest",
+        "svr": "archwright.predict.svr:Svr",
+    },
     "proxy": {
         "expressflow": "archwright.proxies.expressflow:expressflow",
         "grad_norm": "archwright.proxies.saliency:grad_norm",
