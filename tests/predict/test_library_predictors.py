@@ -16,10 +16,12 @@ from archwright.predict.ranks import kendall
 SPACE = find("space", "nb201")()
 #: Settings that are quick, and whether there is an uncertainty.
 CASES = {
-    "xgboost": ({"trees": 60}, False),
-    "lightgbm": ({"trees": 60}, False),
-    "random_forest": ({"trees": 40}, True),
+    "xgboost": ({"trees": 20}, False),
+    "lightgbm": ({"trees": 20}, False),
+    "random_forest": ({"trees": 20}, True),
     "svr": ({}, False),
+    "gp": ({}, True),
+    "nasbowl": ({}, True),
 }
 HAVE = [
     pytest.param(
@@ -48,7 +50,7 @@ def made(name: str, **changed):
 
 @pytest.mark.parametrize("name", HAVE)
 def test_it_learns_and_knows_how_sure_it_is(name: str) -> None:
-    evidence, scores = drawn(120, 0)
+    evidence, scores = drawn(100, 0)
     predictor = made(name)
     assert isinstance(predictor, Predictor)
     test, true = drawn(200, 1)

@@ -98,6 +98,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "lightgbm": "archwright.predict.trees:LightGbm",
         "random_forest": "archwright.predict.trees:RandomForest",
         "svr": "archwright.predict.svr:Svr",
+        "gp": "archwright.predict.gp:GaussianProcess",
+        "nasbowl": "archwright.predict.nasbowl:Nasbowl",
     },
     "proxy": {
         "expressflow": "archwright.proxies.expressflow:expressflow",
