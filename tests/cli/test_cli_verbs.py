@@ -16,8 +16,8 @@ OPTIONS = {
     "resume": "--budget --data --export --help --json --workers",
     "predict": "--help --json --out",
     "export": "--data --format --help --json --out",
-    "rank": "--balanced --batch --data --help --init --json --out --proxies --repeats --resize --resume --sample --seed "
-    "--size --space --split --target --top --workers",
+    "rank": "--balanced --batch --data --help --init --json --out --proxies --repeats --resize --resume --sample "
+    "--seed --size --space --split --target --top --workers",
     "report": "--help --json",
     "search": "--address --budget --evaluate --executor --help --json --searcher --seed --study --workers",
     "show": "--arch --draw --help --json --top",
