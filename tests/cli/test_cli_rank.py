@@ -137,7 +137,7 @@ def test_an_unknown_proxy_ends_with_code_2(archwright):
 
 def test_an_interrupted_ranking_is_kept_and_goes_on(images, archwright, tmp_path):
     words = ["rank", "--space", "nb201", "--data", images, "--size", "channels=16,cells=2", "--proxies", "synflow"]
-    words += ["--sample", 400, "--batch", 8, "--workers", 0, "--out", tmp_path / "r"]
+    words += ["--sample", 150, "--batch", 8, "--workers", 0, "--out", tmp_path / "r"]
     command = [sys.executable, "-m", "archwright", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until_s = time.monotonic() + 60
@@ -154,11 +154,11 @@ def test_an_interrupted_ranking_is_kept_and_goes_on(images, archwright, tmp_path
     from archwright.coordinate.ranking import load_ranking
 
     kept = load_ranking(RankFolder(tmp_path / "r"))
-    assert 0 < len(kept) < kept.wanted == 400
+    assert 0 < len(kept) < kept.wanted == 150
     done = archwright("rank", "--resume", tmp_path / "r", "--workers", "0", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["scored"] == 400
+    assert json.loads(done.stdout)["scored"] == 150
     whole = load_ranking(RankFolder(tmp_path / "r"))
     assert whole.archs[: len(kept)] == kept.archs
-    assert np.array_equal(whole.values[: len(kept)], kept.values)
-    assert np.array_equal(whole.seconds[: len(kept)], kept.seconds)
+    assert np.array_equal(whole.values[: len(kept)], kept.values, equal_nan=True)
+    assert np.array_equal(whole.seconds[: len(kept)], kept.seconds, equal_nan=True)
