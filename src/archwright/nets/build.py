@@ -59,7 +59,9 @@ def build(
 
     Example:
         >>> space = NasBench201()
-        >>> build(space.at(11), space, ImageShape(), rng=derive(0, "example"), cells=1)
+        >>> model = build(space.at(11), space, ImageShape(), rng=derive(0, "example"), cells=1)
+        >>> sum(param.numel() for param in model.parameters())
+        78906
     """
     builder = builder_of(space)
     taken = inspect.signature(builder).parameters.keys() - _COMMON
