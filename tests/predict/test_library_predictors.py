@@ -22,6 +22,7 @@ CASES = {
     "svr": ({}, False),
     "gp": ({}, True),
     "nasbowl": ({}, True),
+    "dngo": ({"epochs": 60}, True),
 }
 HAVE = [
     pytest.param(
@@ -112,6 +113,11 @@ def test_an_encoding_that_there_is_not_is_refused() -> None:
         made("svr", encoder="one_hot")
     with pytest.raises(EncodingError, match=r"'onehot' cannot be made: .*n_nodes"):
         made("svr", encoding={"n_nodes": 3})
+
+
+def test_a_network_without_layers_is_refused() -> None:
+    with pytest.raises(PredictorError, match="widths, epochs and lr must be above 0"):
+        made("dngo", widths=[])
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,16 @@ from archwright.predict.posterior import posterior
 NB201 = find("space", "nb201")()
 
 
-def test_labels_tell_what_a_node_reads() -> None:
-    chain = Graph((0, 1, 1, 2), frozenset({(0, 1), (1, 2), (2, 3)}))
+def test_labels_tell_what_a_node_reads_and_what_reads_it() -> None:
+    chain = Graph((0, 1, 1, 1, 1, 2), frozenset({(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)}))
     zero, one, two = relabelled(chain, 2)
-    assert zero == [0, 1, 1, 2]
-    assert one == [(0, ()), (1, (0,)), (1, (1,)), (2, (1,))]
-    assert two[3] == ((2, (1,)), ((1, (1,)),))
+    assert zero == ["0", "1", "1", "1", "1", "2"]
+    assert len(set(one)) == 5, "the two inner ones are alike"
+    assert one[2] == one[3]
+    assert len(set(two)) == 6
+    turned = Graph((1, 0, 2), frozenset({(0, 1), (0, 2)}))
+    other = Graph((0, 2, 1), frozenset({(0, 2), (1, 2)}))
+    assert set(relabelled(turned, 1)[1]).isdisjoint(relabelled(other, 1)[1]), "directions count"
 
 
 @given(st.integers(0, 15624))

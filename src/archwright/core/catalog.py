@@ -100,6 +100,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "svr": "archwright.predict.svr:Svr",
         "gp": "archwright.predict.gp:GaussianProcess",
         "nasbowl": "archwright.predict.nasbowl:Nasbowl",
+        "dngo": "archwright.predict.dngo:Dngo",
     },
     "proxy": {
         "expressflow": "archwright.proxies.expressflow:expressflow",

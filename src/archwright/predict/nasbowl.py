@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ class Nasbowl(RefitPredictor):
     Raises:
         PredictorError: if `steps` is negative.
 
-    Source: arXiv:2006.07556, section 3. Differs: a neighbourhood is a node with what it reads, directly and indirectly.
+    Source: arXiv:2006.07556, section 3. Differs: a neighbourhood tells what a
+        node reads from what reads it.
     """
 
     def __init__(self, space: Space, *, steps: int = 3) -> None:
@@ -87,16 +89,25 @@ class Nasbowl(RefitPredictor):
         return counts
 
 
-def relabelled(cell: Graph, steps: int) -> list[list[Hashable]]:
-    """Return a label of each node after 0 to `steps` rounds, in which a node takes in the labels of what it reads."""
+def relabelled(cell: Graph, steps: int) -> list[list[str]]:
+    """Return a label of each node after 0 to `steps` rounds; in a round a node takes in its neighbours' labels.
+
+    What a node reads and what reads it are kept apart. Labels are digests, equal for equal neighbourhoods.
+    """
     sources: list[list[int]] = [[] for _ in cell.ops]
+    targets: list[list[int]] = [[] for _ in cell.ops]
     for i, j in cell.edges:
         sources[j].append(i)
-    rounds: list[list[Hashable]] = [list(cell.ops)]
+        targets[i].append(j)
+    rounds = [[str(op) for op in cell.ops]]
     for _ in range(steps):
         last = rounds[-1]
-        # Labels of one round are nested equally deep, and their texts put them in one order.
-        rounds.append([(last[n], tuple(sorted((last[i] for i in sources[n]), key=repr))) for n in range(len(last))])
+        told = [
+            (last[n], sorted(last[i] for i in sources[n]), sorted(last[j] for j in targets[n]))
+            for n in range(len(last))
+        ]
+        # Nested labels would grow with the power of the number of rounds.
+        rounds.append([blake2b(repr(each).encode(), digest_size=8).hexdigest() for each in told])
     return rounds
 
 
