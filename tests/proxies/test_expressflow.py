@@ -122,6 +122,39 @@ def test_the_tabular_network_is_scored_behind_its_embeddings() -> None:
     assert expressflow(net, init=None) == pytest.approx(expressflow(plain, init=None), rel=1e-12)
 
 
+def test_convolutions_of_one_pixel_are_dense_layers() -> None:
+    dense = mlp((30, 10))
+    parts = [nn.Conv2d(D, 30, 1), nn.ReLU(), nn.Conv2d(30, 10, 1), nn.ReLU(), nn.Conv2d(10, 2, 1), nn.Flatten()]
+    convolutions = nn.Sequential(*parts)
+    for mine, other in zip(parts[::2], dense[::2], strict=False):
+        mine.weight.data = other.weight.data[:, :, None, None]
+        mine.bias.data = other.bias.data
+    pixel, probes = Batch(torch.ones(4, D, 1, 1)), directions(3)
+    for init in ("he", "xavier", None):  # the same numbers in the same order: the fans are those of dense layers
+        assert expressflow(convolutions, pixel, probes=probes[:, :, None, None], init=init) == pytest.approx(
+            expressflow(dense, probes=probes, init=init), rel=1e-12
+        )
+
+
+def test_every_place_of_a_map_is_a_neuron() -> None:
+    # Twice as many equal places: F stays (a mean), K and |J g|^2 double where each place has its own copy of the input.
+    narrow, probes = (
+        nn.Sequential(nn.Conv2d(3, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        directions(2, 3),
+    )
+    one = expressflow(narrow, Batch(torch.ones(4, 3, 1, 1)), probes=probes[:, :, None, None], init=None)
+    two = expressflow(
+        narrow, Batch(torch.ones(4, 3, 1, 2)), probes=probes[:, :, None, None].expand(-1, -1, 1, 2), init=None
+    )
+    assert two == pytest.approx(one * 2 / np.sqrt(2), rel=1e-9)
+
+
+def test_a_weight_of_two_layers_is_one_weight() -> None:
+    model = mlp((D, D))
+    model[2].weight = model[0].weight
+    assert expressflow(model) > 0
+
+
 def test_the_model_is_left_as_it_was() -> None:
     model = nn.Sequential(*mlp((30, 10), norm=True), nn.Dropout(0.5))
     model[3].weight.requires_grad_(False)

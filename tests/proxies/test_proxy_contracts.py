@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gc
 import math
+import random
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -83,11 +85,19 @@ class OnImages(ProxyContract):
         else:
             assert value == pytest.approx(self.proxy(self.model(), batch), rel=0.02)
 
+    def test_other_generators_are_left_alone(self) -> None:
+        model, batch = self.model(), self.batch()
+        before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+        self.proxy(model, batch)
+        assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
 
-#: What ExpressFlow is tested on above, it needs no image.
-IMAGES = [
-    type(f"Test_{name}_on_images", (OnImages,), {"name": name}) for name in names("proxy") if name != "expressflow"
-]
+    def test_frozen_weights_and_the_mode_do_not_matter(self) -> None:
+        model = self.model()
+        value = self.proxy(model, self.batch())
+        assert self.proxy(model.eval().requires_grad_(False), self.batch()) == value
+
+
+IMAGES = [type(f"Test_{name}_on_images", (OnImages,), {"name": name}) for name in names("proxy")]
 globals().update({made.__name__: made for made in IMAGES})
 del OnImages
 

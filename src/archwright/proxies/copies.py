@@ -16,7 +16,7 @@ from archwright.nets.mlp import TabularMlp
 __all__ = ["BatchNorm", "Copy", "stand_in"]
 
 #: What BatchNorm does: `batch` normalises by the batch's statistics, and writes no running ones; `running` by the
-#: stored #: ones; `off` passes its input on.
+#: stored ones; `off` passes its input on.
 BatchNorm = Literal["batch", "running", "off"]
 
 _DROPOUT = frozenset(
