@@ -103,5 +103,5 @@ def _pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise MissingExtraError("image files are decoded by Pillow: pip install pillow") from error
+        raise MissingExtraError("image files are decoded by Pillow: pip install 'archwright[images]'") from error
     return Image
