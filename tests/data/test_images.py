@@ -349,7 +349,7 @@ def test_without_pillow_it_is_said_what_to_install(tmp_path, monkeypatch):
 
     folder_of(tmp_path, RNG_X[:4])
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(MissingExtraError, match="pip install pillow"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'archwright\[images\]'"):
         load_images(tmp_path)
 
 
