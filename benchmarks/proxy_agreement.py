@@ -134,9 +134,9 @@ def draw_cells(data: Path, n: int) -> list[Cell]:
 
 
 def read_images(data: Path) -> Images:
-    """Return the CIFAR-10 images of the folder."""
+    """Return CIFAR-10 images of the folder, enough to draw balanced batches from."""
     (source,) = sorted((data / "images").glob("cifar*.npz"))
-    return load_images(source)
+    return load_images(source, most=2000)
 
 
 def measure(
