@@ -18,6 +18,7 @@ def refusal(kind: str, path: Path, **options: Any) -> str:
         import_bench(kind, path, out, **options)
     message = str(caught.value)
     assert "\n" not in message
+    assert path.name in message, message
     assert caught.value.exit_code == 2
     assert not (out / "bench.json").exists()
     return message

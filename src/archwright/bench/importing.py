@@ -18,7 +18,7 @@ from archwright.bench.outcome import Outcome, Provenance
 from archwright.bench.table import write_bench
 from archwright.core.arch import Arch
 from archwright.core.catalog import suggestion
-from archwright.core.errors import BenchError, UnknownNameError
+from archwright.core.errors import ArchError, BenchError, UnknownNameError
 from archwright.spaces.base import Space
 
 __all__ = ["IMPORTERS", "Imported", "import_bench", "importer", "importer_names", "typed_options"]
@@ -100,7 +100,13 @@ def import_bench(kind: str, path: str | Path, out: str | Path | None = None, **o
     source = Path(path)
     if not source.exists():
         raise BenchError(f"{source} must be a file or folder to import, but it does not exist")
-    found = read(source, **given)
+    try:
+        found = read(source, **given)
+    except (ArchError, BenchError) as error:
+        # A space or a table knows what is wrong with a value, but not where it was read.
+        if source.name in str(error) or error.exit_code != 2:
+            raise
+        raise BenchError(f"{source}: {error}") from error
     fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
     return write_bench(bench_home() / found.name if out is None else out, **fields)
 
