@@ -324,6 +324,18 @@ def test_tables_need_their_target(tmp_path):
         rank(SPACE, table(tmp_path), proxies="params", target="y", batch=900, workers=0)
 
 
+def test_language_models_are_ranked_on_text(tmp_path):
+    words = derive(0, "words").integers(0, 30, 400)
+    (tmp_path / "train.txt").write_text(" ".join(f"w{word}" for word in words))
+    size = {"embedding": 8, "hidden": 8, "layers": 1}
+    options = {"proxies": "params,grad_norm", "sample": 2, "batch": 4, "size": size, "workers": 0}
+    ranking = rank("nlp", tmp_path / "train.txt", out=tmp_path / "r", **options)
+    assert ranking.proxies == ("params", "grad_norm")
+    assert np.isfinite(ranking.values).all()
+    (x, y), *_ = load_inputs(tmp_path / "r" / "inputs.npz", {}).batches
+    assert (x.shape, y.shape, x.max() < 31) == ((4, 35), (4, 35), True)
+
+
 def test_names_of_proxies_are_read_from_text():
     assert proxy_names("a, b,a") == ("a", "b") == proxy_names(["a", "b"])
     assert proxy_names("all") == names("proxy")

@@ -33,7 +33,7 @@ def rank(
         str | None,
         Option(
             help="Images: a folder with one per class, .npz, CIFAR's .bin or MNIST's idx files, sklearn:digits. For "
-            "tabular MLPs a table, as for fit.",
+            "tabular MLPs a table, as for fit; for language models a .txt file.",
             show_default=False,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""What the networks of a ranking see: batches of images, or of embedded rows of a table, drawn once and kept."""
+"""What the networks of a ranking see: batches of images, text or embedded rows of a table, drawn once and kept."""
 
 # Legend: B rows of a batch, M + C fields of a table, E embedding width, N architectures, G genes.
 
@@ -22,11 +22,12 @@ from archwright.core.rng import derive
 from archwright.data.images import Images, Split, load_images, normalised_batch
 from archwright.data.shapes import ImageShape, Shape, TokenShape, VectorShape
 from archwright.data.tables import read_table
+from archwright.data.tokens import load_tokens, token_batch
 
 if TYPE_CHECKING:
     from archwright.data.task import Task
 
-__all__ = ["RankInputs", "load_inputs", "of_images", "of_table", "save_inputs"]
+__all__ = ["RankInputs", "load_inputs", "of_images", "of_table", "of_text", "save_inputs"]
 
 #: Encoded images that are decoded at most, besides what the batches need: enough for their mean and spread.
 _DECODED = 10_000
@@ -105,6 +106,21 @@ def of_table(
     batches = tuple((x[k * batch : (k + 1) * batch], y[chosen]) for k, chosen in enumerate(rows))
     shape = VectorShape(features=int(x.shape[1]), classes=_HEAD.get(task.kind, task.n_outputs))
     return RankInputs(shape, batches, tuple(archs), {"origin": table.origin, **task.describe()})
+
+
+def of_text(source: str | Path, archs: Sequence[Arch], *, batch: int, repeats: int, seed: int) -> RankInputs:
+    """Return batches of sequences of words, whose targets are the words that follow.
+
+    Raises:
+        DataError: if the text cannot be read, or is too short.
+    """
+    tokens = load_tokens(source)
+    shape = TokenShape(vocabulary=len(tokens.words))
+    batches = tuple(
+        token_batch(tokens, batch, length=shape.length, rng=derive(seed, "batch", repeat)) for repeat in range(repeats)
+    )
+    about = {"origin": tokens.origin, "kind": "text", "words": len(tokens), "vocabulary": len(tokens.words)}
+    return RankInputs(shape, batches, tuple(archs), about)
 
 
 def save_inputs(path: Path, inputs: RankInputs) -> None:

@@ -12,12 +12,13 @@ from archwright.coordinate.chunks import only_one
 from archwright.coordinate.contest import Progress
 from archwright.coordinate.objective import space_of
 from archwright.coordinate.options import TaskOptions
-from archwright.coordinate.rank_inputs import RankInputs, load_inputs, of_images, of_table, save_inputs
+from archwright.coordinate.rank_inputs import RankInputs, load_inputs, of_images, of_table, of_text, save_inputs
 from archwright.coordinate.rank_options import RankFolder, RankOptions, as_settings, proxy_names
 from archwright.coordinate.ranked import Ranking, left_out, ranking_of
 from archwright.coordinate.remote import Remote
 from archwright.coordinate.session import cores
 from archwright.coordinate.source import place_of
+from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.catalog import find, names
 from archwright.core.errors import ProxyError, RunError
@@ -43,6 +44,8 @@ __all__ = ["load_ranking", "rank", "resume_ranking"]
 _PROBES = 5
 #: Proposals that are recorded at once.
 _BATCH = 64
+#: Files that are read as text.
+_TEXTS = (".txt", ".tokens")
 _EVALUATOR = "archwright.proxies.networks:NetworkProxies"
 #: Modules that workers import while the data is being read.
 _PRELOAD = ("archwright.proxies.networks", "archwright.nets.build", "archwright.nets.initialise")
@@ -75,7 +78,8 @@ def rank(
 
     Args:
         space: A space, a name of the catalogue, or a YAML file. Tabular MLPs are ranked on a table, others on images.
-        data: Images (see `archwright.data.images.load_images`) or a table (see `read_table`).
+        data: Images (see `archwright.data.images.load_images`), a table (see `read_table`), or for language models a
+            text file, `.txt` or `.tokens`.
         proxies: Names, or `"all"`: what cannot be computed on these networks is named in `left_out`.
         sample: Architectures to score, no two the same network; None, or more than there are, scores all.
         batch: Images or rows of a batch.
@@ -217,30 +221,18 @@ class _Work:
         """Return architectures and batches; the first network is built, so that what cannot be is refused now."""
         options = self.options
         archs = distinct(self.space, options.sample, rng=derive(options.seed, "sample"))
-        if self.is_tabular:
-            inputs = of_table(
-                source.data,
-                source.target,
-                archs,
-                batch=options.batch,
-                repeats=options.repeats,
-                balanced=options.balanced,
-                seed=options.seed,
-                options=source.task,
-            )
-        else:
-            inputs = of_images(
-                source.data,
-                archs,
-                batch=options.batch,
-                repeats=options.repeats,
-                balanced=options.balanced,
-                seed=options.seed,
-                split=source.split,
-                resize=source.resize,
-            )
+        inputs = self._inputs(source, archs)
         NetworkProxies(**self._arguments(inputs, options.proxies)).network(archs[0])
         return inputs
+
+    def _inputs(self, source: _Source, archs: Sequence[Arch]) -> RankInputs:
+        options, data = self.options, source.data
+        drawn = {"batch": options.batch, "repeats": options.repeats, "seed": options.seed}
+        if self.is_tabular:
+            return of_table(data, source.target, archs, balanced=options.balanced, options=source.task, **drawn)
+        if isinstance(data, str | Path) and Path(data).suffix.lower() in _TEXTS:
+            return of_text(data, archs, **drawn)
+        return of_images(data, archs, balanced=options.balanced, split=source.split, resize=source.resize, **drawn)
 
     def scored(
         self, inputs: RankInputs, study: Study, workers: int, watch: Callable[[Progress], None] | None
