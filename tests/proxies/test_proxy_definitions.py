@@ -88,21 +88,26 @@ def test_synflow_is_the_sum_over_absolute_weights_without_batchnorm() -> None:
     assert synflow(net, given, log=True) == pytest.approx(math.log(wanted))
 
 
-def test_fisher_is_summed_over_channels_by_hooks() -> None:
+def test_fisher_is_summed_over_channels_and_their_weights_by_hooks() -> None:
     net, given = copy.deepcopy(model()).train(), batch()
-    total = []
+    total, weighted = [], []
     for part in layers(net):
 
         def forward(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             def backward(g: Tensor) -> None:
                 product = (output.detach() * g).flatten(2).sum(2) if output.ndim > 2 else output.detach() * g
-                total.append(float(product.square().mean(0).sum()) / 2)
+                channels = product.square().mean(0) / 2
+                total.append(float(channels.sum()))
+                # To every weight the value of its channel.
+                shape = [-1] + [1] * (part.weight.ndim - 1)
+                weighted.append(float((torch.ones_like(part.weight) * channels.view(shape)).sum().detach()))
 
             output.register_hook(backward)
 
         part.register_forward_hook(forward)
     nn.functional.cross_entropy(net(given.x), given.y).backward()
-    assert fisher(model(), given) == pytest.approx(sum(total))
+    assert fisher(model(), given, per_weight=False) == pytest.approx(sum(total))
+    assert fisher(model(), given) == pytest.approx(sum(weighted))
 
 
 def test_nwot_counts_agreements_one_by_one() -> None:
