@@ -104,7 +104,8 @@ def _scatter(target: Target, entry: Entry, place: int, axis: Axis) -> Scatter | 
         known = known[np.isfinite(scores[known])]
     if not len(known):
         return None
-    limits = _y_limits(target, target.values[known])
+    # Of all architectures, so that the plots of a case can be compared.
+    limits = _y_limits(target, target.values[~np.isnan(target.values)])
     chosen = known
     if len(known) > _POINTS:
         chosen = np.sort(derive(0, "points").permutation(known)[:_POINTS])
