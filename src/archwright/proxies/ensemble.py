@@ -62,7 +62,8 @@ def mean_rank(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, i
     Raises:
         ProxyError: as `directed`.
     """
-    return rank_sum(scores, directions=directions) / len(scores)
+    ranks: Floats = rank_sum(scores, directions=directions) / len(scores)
+    return ranks
 
 
 def vote(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, int] | None = None) -> Floats:
@@ -86,12 +87,14 @@ def vote(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, int] |
             votes -= row[rows, None] < row
         # Each ties with itself, which is no vote.
         wins[rows] = (votes > 0).sum(axis=1) + ((votes == 0).sum(axis=1) - 1) / 2
-    return wins / max(1, n - 1)
+    wins /= max(1, n - 1)
+    return wins
 
 
 def _filled(scores: Mapping[str, npt.ArrayLike], directions: Mapping[str, int] | None) -> Floats:
     values = directed(scores, directions)
-    return np.where(np.isnan(values), -np.inf, values)
+    filled: Floats = np.where(np.isnan(values), -np.inf, values)
+    return filled
 
 
 def _mid_ranks(values: Floats) -> Floats:
