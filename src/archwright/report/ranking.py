@@ -177,8 +177,8 @@ def _sentence(ranking: Ranking) -> str:
     spent = float(np.nansum(ranking.seconds) + np.nansum(ranking.build_s))
     return (
         f"{text.count(n)}{of} untrained networks, scored by {p} prox{'y' if p == 1 else 'ies'} in "
-        f"{text.duration(spent)} of processor time. Nothing was trained: a proxy is a guess about what training would "
-        "give."
+        f"{text.duration(spent)} of work, all processes together. Nothing was trained: a proxy is a guess about what "
+        "training would give."
     )
 
 
