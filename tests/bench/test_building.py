@@ -10,7 +10,7 @@ from archwright.bench.table import Bench
 from archwright.coordinate.build_bench import BuildOptions, build_bench
 from archwright.coordinate.options import TaskOptions
 from archwright.core.catalog import find
-from archwright.core.errors import BenchError, DataError
+from archwright.core.errors import BenchError, DataError, NasError
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal, Result
 from archwright.spaces.tabular_mlp import TabularMlp
@@ -202,4 +202,17 @@ class TestRefused:
     @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seeds": 0}, {"sample": -1}, {"workers": -1}, {"preset": "x"}])
     def test_numbers_out_of_range(self, wrong):
         with pytest.raises(BenchError, match="must be"):
+            BuildOptions(**wrong)
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"executor": "raay"}, "Did you mean 'ray'"),
+            ({"executor": "inline"}, "a build runs on pool, ray"),
+            ({"address": "head:6379"}, "the executor is 'pool'"),
+            ({"executor": "ray", "workers": 0}, "workers must be 1 or more"),
+        ],
+    )
+    def test_an_executor_that_builds_do_not_run_on(self, wrong, said):
+        with pytest.raises(NasError, match=said):
             BuildOptions(**wrong)

@@ -139,6 +139,9 @@ def test_nothing_is_drawn_where_nobody_is_looking(bench, tmp_path: Path) -> None
         (["--bench", "small:e12", "--seconds", "soon"], "must be a duration"),
         (["--bench", "small:e12", "--trials", "0"], "above zero"),
         (["--bench", "small:e12", "--trials", "3", "--trainings", "3"], "either"),
+        (["--bench", "small:e12", "--executor", "raay"], "Did you mean 'ray'"),
+        (["--bench", "small:e12", "--executor", "simulated"], "an experiment runs on pool, ray"),
+        (["--bench", "small:e12", "--address", "head:6379"], "the executor is 'pool'"),
         ([], "holds no experiment"),
     ],
 )

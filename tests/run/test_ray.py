@@ -1,15 +1,27 @@
-"""Evaluations on a Ray cluster: the laws of an executor, lost workers, and a lost node."""
+"""Evaluations, experiments and builds on a Ray cluster: lost workers, and lost nodes.
 
-from collections.abc import Iterator
+All in one file, since a cluster and its processes take longer to start than anything that is done on them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ray_evaluators import Dies, Noted
+from typer.testing import CliRunner
 
+from archwright.bench.table import Bench, Outcome, Provenance, write_bench
+from archwright.cli.bench import app
+from archwright.coordinate.build_bench import BuildOptions, BuildProgress, build_bench
+from archwright.coordinate.contest import Progress, run_experiment
+from archwright.coordinate.contestant import Contestant
+from archwright.coordinate.experiment import Experiment, ExperimentFolder, open_cases
 from archwright.core.budget import Budget
 from archwright.core.errors import MissingExtraError, RunError
-from archwright.core.rng import numbered
+from archwright.core.rng import derive, numbered
 from archwright.core.trial import Proposal
 from archwright.run.loop import run
 from archwright.run.ray import RayExecutor
@@ -29,13 +41,53 @@ SPACE = TabularMlp((8, 16, 32, 64), layers=3)
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A cluster of two nodes on this machine: the head with one processor, another one with two."""
+    """A cluster on this machine: its head, with one processor."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    # Connected as long as this one lives; the others find the connection, and the processes that are there.
+    connected = RayExecutor(Toy(), address=made.address)
     yield made
-    ray.shutdown()
+    connected.close()
+    assert not ray.is_initialized()
     made.shutdown()
+
+
+@pytest.fixture
+def node(cluster: Any, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A second node of the cluster, with two processors that are at work already; called, it is killed."""
+    left = [cluster.add_node(num_cpus=2)]
+    cluster.wait_for_nodes()
+    # Work that waits for a process to start would move to the other node without being lost.
+    notes = tmp_path / "warming"
+    notes.mkdir()
+    with RayExecutor(Noted(str(notes)), address=cluster.address) as executor:
+        while len({note.name.split(".")[1] for note in notes.iterdir()}) < 3:
+            for k in range(executor.free()):
+                executor.submit(k, Proposal(SPACE.at(k)), seed=0)
+            while executor.next() is not None:
+                pass
+
+    def kill() -> None:
+        cluster.remove_node(left.pop(), allow_graceful=False)
+
+    yield kill
+    if left:
+        kill()
+
+
+@pytest.fixture
+def given_out(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """How often each piece of work was given to the cluster, by its number."""
+    counts: Counter[int] = Counter()
+    give_out = RayExecutor._give_out
+
+    def count(executor: RayExecutor, task: Any) -> None:
+        counts[task.id] += 1
+        give_out(executor, task)
+
+    monkeypatch.setattr(RayExecutor, "_give_out", count)
+    return counts
 
 
 @pytest.fixture
@@ -50,6 +102,20 @@ def executor_of(cluster: Any) -> Iterator[Any]:
     yield make
     for executor in made:
         executor.close()
+
+
+def made(folder: Path) -> Path:
+    """A benchmark of random values."""
+    values = derive(0, "values").random((SPACE.size(), 1, 1))
+    return write_bench(
+        folder,
+        name="small",
+        space=SPACE,
+        archs=list(SPACE.enumerate()),
+        outcomes=[Outcome("data", "accuracy", "percent", (9,), values)],
+        measures={},
+        provenance=Provenance("made by a test", "Apache-2.0"),
+    )
 
 
 def test_a_killed_worker_costs_one_more_attempt_with_the_same_numbers(executor_of: Any, tmp_path: Path) -> None:
@@ -70,10 +136,8 @@ def test_a_trial_that_is_lost_twice_has_failed(executor_of: Any) -> None:
 
 
 def test_a_node_that_is_killed_in_the_middle_of_a_run_loses_no_trial(
-    cluster: Any, executor_of: Any, tmp_path: Path
+    node: Callable[[], None], executor_of: Any, given_out: Counter[int], tmp_path: Path
 ) -> None:
-    node = cluster.add_node(num_cpus=2)
-    cluster.wait_for_nodes()
     notes = tmp_path / "begun"
     notes.mkdir()
     executor = executor_of(Noted(str(notes)))
@@ -83,13 +147,14 @@ def test_a_node_that_is_killed_in_the_middle_of_a_run_loses_no_trial(
     def kill_once() -> bool:
         nonlocal killed
         if not killed and len(study.trials) >= 5:
-            cluster.remove_node(node, allow_graceful=False)
+            node()
             killed = True
         return False
 
     with Study.open(tmp_path / "study.db") as study:
         run(RandomSearch(SPACE), executor, Budget(trials=16), seed=7, study=study, stop=kill_once)
     assert killed
+    assert max(given_out.values()) == 2, "nothing was running on the node"
     ids = sorted(trial.id for trial in study.trials)
     assert ids == list(range(16)), "a trial was lost, or counted twice"
     for trial in study.trials:
@@ -110,6 +175,69 @@ def test_what_is_cut_is_resumed_by_another_executor(executor_of: Any, tmp_path: 
         assert sorted(trial.id for trial in study.trials) == list(range(10))
         for trial in study.trials:
             assert trial.result == Toy().evaluate(trial.proposal, rng=numbered(1, "trial", trial.id))
+
+
+def test_a_node_that_is_killed_in_the_middle_of_an_experiment_loses_no_run(
+    cluster: Any, node: Callable[[], None], given_out: Counter[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = made(tmp_path / "bench")
+    # Runs of a tenth of a second each, so that the node dies in the middle of some.
+    searchers = (Contestant.parse("evolution"),)
+    wanted = Experiment(open_cases(bench, ["data"]), searchers, 6, budget=Budget(trials=5_000))
+    (cell,) = wanted.cells()
+    done: list[int] = []
+
+    def kill_once(progress: Progress) -> None:
+        if progress.done >= 2 and (not done or done[-1] < 2):
+            node()
+        done.append(progress.done)
+
+    monkeypatch.chdir(tmp_path)
+    run_experiment(Path("cluster"), wanted, jobs=None, executor="ray", address=cluster.address, watch=kill_once)
+    run_experiment(tmp_path / "here", wanted, jobs=1)
+    there, here = (ExperimentFolder(tmp_path / name).read(cell) for name in ("cluster", "here"))
+    assert done[-1] == 6
+    assert max(given_out.values()) == 2, "nothing was running on the node"
+    assert there.seeds == here.seeds == tuple(range(6))
+    for column in ("seed", "trial", "arch", "score", "finished_s"):
+        assert getattr(there, column).tolist() == getattr(here, column).tolist()
+    assert not list((tmp_path / "cluster" / "parts").iterdir())
+
+
+def test_a_node_that_is_killed_in_the_middle_of_a_build_loses_no_training(
+    cluster: Any, node: Callable[[], None], given_out: Counter[int], tmp_path: Path
+) -> None:
+    x = derive(0, "table").normal(size=(200, 3))
+    rows = [f"{a:.4f},{b:.4f},{'yes' if a + b**2 + 0.3 * c > 1 else 'no'}" for a, b, c in x]
+    (tmp_path / "hill.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+    space, killed = TabularMlp((4, 8), layers=2), []
+
+    def kill_once(progress: BuildProgress) -> None:
+        if progress.done >= 2 and not killed:
+            killed.append(progress.done)
+            node()
+
+    for out, watch, options in [
+        ("cluster", kill_once, BuildOptions(epochs=20, seeds=2, executor="ray", address=cluster.address)),
+        ("here", None, BuildOptions(epochs=20, seeds=2, workers=0)),
+    ]:
+        built = build_bench(tmp_path / out, str(tmp_path / "hill.csv"), "y", space, options=options, watch=watch)
+        assert (built.trainings, built.failed) == (8, 0)
+    there, here = (Bench.open(tmp_path / name).outcome("hill") for name in ("cluster", "here"))
+    assert killed
+    assert sorted(given_out) == list(range(8)), "a training was lost, or done anew"
+    assert max(given_out.values()) == 2, "nothing was running on the node"
+    for split in ("valid", "test"):
+        assert np.array_equal(there.array(split), here.array(split))
+
+
+def test_the_command_line_reaches_a_cluster(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHWRIGHT_HOME", str(tmp_path))
+    made(tmp_path / "bench" / "small")
+    words = ["run", "--bench", "small:data", "--trials", "5", "--seeds", "2", "--out", str(tmp_path / "e")]
+    done = CliRunner().invoke(app, [*words, "--executor", "ray", "--address", cluster.address])
+    assert done.exit_code == 0, done.output
+    assert "2 cells x 2 seeds" in done.stdout
 
 
 def test_numbers_out_of_range_are_refused() -> None:

@@ -148,6 +148,12 @@ def build(
     ] = None,
     preset: Annotated[str, Option(help="default, or atlas (the paper's).", rich_help_panel=_HOW)] = "default",
     workers: Annotated[int | None, Option(help="Processes; default one per core.", rich_help_panel=_HOW)] = None,
+    executor: Annotated[
+        str, Option(help="pool (processes here) or ray (a cluster with shared folders).", rich_help_panel=_HOW)
+    ] = "pool",
+    address: Annotated[
+        str | None, Option(help="Of a running Ray cluster: HOST:PORT or auto.", rich_help_panel=_HOW)
+    ] = None,
     seed: Annotated[int, Option(help="Seed of everything random.", rich_help_panel=_HOW)] = 0,
     name: Annotated[str | None, Option(help="Of the benchmark; default the table's.", show_default=False)] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace what is there, begin anew.")] = False,
@@ -183,6 +189,8 @@ def build(
         preset=preset,
         workers=workers,
         seed=seed,
+        executor=executor,
+        address=address,
     )
     made = named_space(space, layers=layers, widths=_whole_numbers(widths))
     try:

@@ -60,6 +60,12 @@ def run(
         Option("--continue-trainings", help="More epochs cost only what they add.", rich_help_panel=_HOW),
     ] = False,
     jobs: Annotated[int | None, Option(help="Processes; default one per core.", min=1, rich_help_panel=_HOW)] = None,
+    executor: Annotated[
+        str, Option(help="pool (processes here) or ray (a cluster with shared folders).", rich_help_panel=_HOW)
+    ] = "pool",
+    address: Annotated[
+        str | None, Option(help="Of a running Ray cluster: HOST:PORT or auto.", rich_help_panel=_HOW)
+    ] = None,
     json: Annotated[bool, Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare searchers on benchmarks: every one, on every outcome, with every seed. Resumable."""
@@ -67,7 +73,6 @@ def run(
     from archwright.coordinate.contest import run_experiment
     from archwright.coordinate.contestant import Contestant
     from archwright.coordinate.experiment import Experiment, ExperimentFolder
-    from archwright.coordinate.session import cores
     from archwright.core.budget import Budget
     from archwright.core.budget import seconds as read_seconds
 
@@ -90,7 +95,7 @@ def run(
     else:
         wanted = ExperimentFolder(out).load()
     with watching("runs") as watch:
-        done = run_experiment(out, wanted, jobs=jobs or cores(), watch=watch)
+        done = run_experiment(out, wanted, jobs=jobs, executor=executor, address=address, watch=watch)
     n_cells = len(list(done.cells()))
     line = f"{n_cells} cells x {done.seeds} seeds in {out}; see `archwright bench report {out}`"
     emit([line], _summary(out, done), json_output=json)

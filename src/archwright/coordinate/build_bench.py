@@ -7,7 +7,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from archwright.bench.outcome import require_name
 from archwright.bench.table import write_bench
 from archwright.coordinate.bench_trials import outcome_of, provenance_of
+from archwright.coordinate.executors import require_executor
 from archwright.coordinate.options import TaskOptions
 from archwright.coordinate.remote import Remote
 from archwright.coordinate.session import cores
@@ -26,6 +28,7 @@ from archwright.core.budget import Budget
 from archwright.core.errors import BenchError
 from archwright.core.files import write_atomically
 from archwright.core.history import History
+from archwright.core.protocols import Executor
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal
 from archwright.data.arrays import Arrays, Split, save_arrays
@@ -46,6 +49,9 @@ __all__ = ["BuildOptions", "BuildProgress", "BuildResult", "build_bench"]
 _PRELOAD = ("archwright.train.warm", "archwright.train.curves")
 _EVALUATOR = "archwright.train.curves:CurveEvaluator"
 
+#: Options that may change when a build goes on.
+_FREE = ("workers", "executor", "address")
+
 #: Times that a training is begun: one that failed is tried once more.
 _ATTEMPTS = 2
 
@@ -62,11 +68,17 @@ class BuildOptions:
         batch: Rows of a training step; None as in the preset.
         epoch_steps: Most steps of an epoch: an epoch is then a part of the table; None makes it a whole pass.
         preset: `default` or `atlas`, the training settings.
-        workers: Worker processes; None takes one per core, 0 trains inside this process.
+        workers: Worker processes; None takes one per core, of this machine or of the cluster; 0 trains inside this
+            process.
         seed: Of everything random.
+        executor: `pool`, worker processes of this machine, or `ray`, whose machines must find the folder of the build
+            at the same path. A training that is lost with a machine is begun once more, with the same numbers.
+        address: Of a running Ray cluster; None starts one here.
 
     Raises:
         BenchError: if a number is out of its range.
+        UnknownNameError: if there is no such executor.
+        RunError: if a build does not run on it, or an address is given without `ray`.
     """
 
     sample: int | None = None
@@ -78,14 +90,18 @@ class BuildOptions:
     preset: str = "default"
     workers: int | None = None
     seed: int = 0
+    executor: str = "pool"
+    address: str | None = None
 
     def __post_init__(self) -> None:
+        require_executor(self.executor, address=self.address, what="a build", among=("pool", "ray"))
         for name in ("sample", "epochs", "seeds", "rows", "batch", "epoch_steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BenchError(f"{name.replace('_', ' ')} must be 1 or more, but {value} was given")
-        if self.workers is not None and self.workers < 0:
-            raise BenchError(f"workers must be 0 or more, but {self.workers} was given")
+        least = 1 if self.executor == "ray" else 0
+        if self.workers is not None and self.workers < least:
+            raise BenchError(f"workers must be {least} or more, but {self.workers} was given")
         if self.preset not in ("default", "atlas"):
             raise BenchError(f"the preset must be default or atlas, but {self.preset!r} was given")
 
@@ -211,21 +227,29 @@ class _Build:
 
     def train(self, watch: Callable[[BuildProgress], None] | None) -> Study:
         """Return the study after every training."""
-        n_workers = min(cores() if self.options.workers is None else self.options.workers, len(self._plan()))
-        pool = PoolExecutor(n_workers, preload=_PRELOAD) if n_workers else None
-        try:
-            evaluator = self._evaluator()
-            with Study.open(self.folder / "study.db", name="trainings") as study:
-                if pool is None:
-                    executor: InlineExecutor | PoolExecutor = InlineExecutor(evaluator.made())
-                else:
-                    pool.use(evaluator)
-                    executor = pool
-                self._walk(study, executor, watch)
-                return study
-        finally:
-            if pool is not None:
-                pool.close()
+        with (
+            self._executor() as executor,
+            Study.open(self.folder / "study.db", name="trainings") as study,
+        ):
+            self._walk(study, executor, watch)
+            return study
+
+    @contextmanager
+    def _executor(self) -> Iterator[Executor]:
+        """Give an executor of the trainings, and close it in the end."""
+        workers = self.options.workers
+        if self.options.executor == "ray":
+            from archwright.run.ray import RayExecutor
+
+            with RayExecutor(self._evaluator(), address=self.options.address, workers=workers) as cluster:
+                yield cluster
+        elif workers == 0:
+            yield InlineExecutor(self._evaluator().made())
+        else:
+            # Workers import their modules while the table is being read.
+            with PoolExecutor(min(workers or cores(), len(self._plan())), preload=_PRELOAD) as pool:
+                pool.use(self._evaluator())
+                yield pool
 
     def finish(self, study: Study) -> BuildResult:
         """Write the benchmark and remove the folder of the build."""
@@ -244,9 +268,7 @@ class _Build:
         shutil.rmtree(self.folder, ignore_errors=True)
         return BuildResult(self.out, len(self._plan()), found.failed, self.warnings)
 
-    def _walk(
-        self, study: Study, executor: InlineExecutor | PoolExecutor, watch: Callable[[BuildProgress], None] | None
-    ) -> None:
+    def _walk(self, study: Study, executor: Executor, watch: Callable[[BuildProgress], None] | None) -> None:
         searcher, before = _Planned(self._plan()), len(study.trials)
         began_s = executor.now()
 
@@ -308,9 +330,8 @@ class _Build:
         return task
 
     def _settings(self) -> dict[str, Any]:
-        """Return what must be equal for a build to go on; how many workers there are may change."""
-        options = asdict(self.options)
-        options.pop("workers")
+        """Return what must be equal for a build to go on; who trains may change."""
+        options = {key: value for key, value in asdict(self.options).items() if key not in _FREE}
         return {
             "table": _identity(self.source),
             "target": self.target,

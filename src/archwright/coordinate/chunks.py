@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 
 from archwright.core.arch import Arch
 from archwright.core.errors import NasError, RunError
-from archwright.core.protocols import Evaluator
+from archwright.core.protocols import Evaluator, Executor
 from archwright.core.trial import Proposal, Result
 from archwright.run.pool import PoolExecutor
 
-__all__ = ["Chunk", "as_result", "in_pool", "inline", "only_one"]
+__all__ = ["Chunk", "as_result", "in_pool", "inline", "on_executor", "only_one"]
 
 T = TypeVar("T")
 
@@ -68,34 +68,51 @@ def in_pool(
     Raises:
         RunError: if a chunk is refused, or its process dies twice (exit code 1).
     """
-    running: dict[int, Chunk[T]] = {}
-    tries: Counter[int] = Counter()
     with PoolExecutor(jobs, preload=preload) as pool:
         pool.use(evaluator)
+        on_executor(chunks, pool, note, tries=_TRIES)
 
-        def submit(number: int) -> None:
-            tries[number] += 1
-            pool.submit(number, Proposal(Arch("chunk", running[number].numbers)), seed=0)
 
-        exhausted = False
-        while True:
-            while not exhausted and pool.free():
-                chunk = next(chunks, None)
-                exhausted = chunk is None
-                if chunk is not None:
-                    running[number := len(tries)] = chunk
-                    submit(number)
-            trial = pool.next()
-            if trial is None:
-                return
-            if trial.result.score is not None:
-                note(running.pop(trial.id), trial.result.cost_s)
-            elif trial.result.error.startswith(_REFUSED):
-                raise RunError(trial.result.error.removeprefix(_REFUSED))
-            elif tries[trial.id] < _TRIES:
-                submit(trial.id)
-            else:
-                raise RunError.of_system(f"{running[trial.id].name} fails: {trial.result.error}")
+def on_executor(
+    chunks: Iterator[Chunk[T]], executor: Executor, note: Callable[[Chunk[T], float], None], *, tries: int = 1
+) -> None:
+    """Do all chunks on an executor, whose evaluator gets a chunk's numbers as an architecture.
+
+    Args:
+        chunks: Asked for one more as soon as there is a free place.
+        executor: Must be idle; it is not closed.
+        note: Told of each finished chunk, with its seconds.
+        tries: Times that a chunk is given out when what does it dies.
+
+    Raises:
+        RunError: if a chunk is refused, or fails so often (exit code 1).
+    """
+    running: dict[int, Chunk[T]] = {}
+    given: Counter[int] = Counter()
+
+    def submit(number: int) -> None:
+        given[number] += 1
+        executor.submit(number, Proposal(Arch("chunk", running[number].numbers)), seed=0)
+
+    exhausted = False
+    while True:
+        while not exhausted and executor.free():
+            chunk = next(chunks, None)
+            exhausted = chunk is None
+            if chunk is not None:
+                running[number := len(given)] = chunk
+                submit(number)
+        trial = executor.next()
+        if trial is None:
+            return
+        if trial.result.score is not None:
+            note(running.pop(trial.id), trial.result.cost_s)
+        elif trial.result.error.startswith(_REFUSED):
+            raise RunError(trial.result.error.removeprefix(_REFUSED))
+        elif given[trial.id] < tries:
+            submit(trial.id)
+        else:
+            raise RunError.of_system(f"{running[trial.id].name} fails: {trial.result.error}")
 
 
 @contextmanager

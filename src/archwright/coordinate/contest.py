@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from archwright.coordinate.chunks import Chunk, in_pool, inline, only_one
+from archwright.coordinate.chunks import Chunk, in_pool, inline, on_executor, only_one
+from archwright.coordinate.executors import require_executor
 from archwright.coordinate.experiment import Cell, Experiment, ExperimentFolder
+from archwright.coordinate.session import cores
 from archwright.coordinate.simulate import CellEvaluator, contestant, work
 from archwright.coordinate.trial_file import Trials, read_trials, write_trials
 from archwright.core.errors import RunError
@@ -56,10 +58,28 @@ class _Contest:
 
     folder: ExperimentFolder
     experiment: Experiment
-    jobs: int
     watch: Callable[[Progress], None]
+    jobs: int = 1
     cells: list[_Cell] = field(default_factory=list)
     done: int = 0
+
+    def here(self, jobs: int) -> None:
+        """Do what is left in so many processes."""
+        self.jobs = jobs
+        if jobs == 1:
+            inline(self.todo(), self.do, self.note)
+        else:
+            in_pool(self.todo(), CellEvaluator(self.folder.path, self.experiment), self.note, jobs=jobs)
+
+    def on_cluster(self, jobs: int | None, address: str | None) -> None:
+        """Do what is left on a Ray cluster."""
+        from archwright.run.ray import RayExecutor
+
+        evaluator = CellEvaluator(self.folder.path, self.experiment)
+        with RayExecutor(evaluator, address=address, workers=jobs) as cluster:
+            self.jobs = cluster.free()
+            # It gives lost work out once more by itself.
+            on_executor(self.todo(), cluster, self.note)
 
     def todo(self) -> Iterator[Chunk[_Runs]]:
         """Yield chunks until nothing is left."""
@@ -92,7 +112,9 @@ def run_experiment(
     path: Path,
     wanted: Experiment,
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
+    executor: str = "pool",
+    address: str | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> Experiment:
     """Do what is not done yet of an experiment, and return it with all that its folder holds.
@@ -103,15 +125,22 @@ def run_experiment(
     Args:
         path: Folder of the experiment; made if it is not there.
         wanted: What shall be there in the end.
-        jobs: Processes, of one thread each. With one, all is done in this process.
+        jobs: Processes, of one thread each. With one in the pool, all is done in this process. None takes one per core
+            of this machine, or of the cluster.
+        executor: `pool`, worker processes of this machine, or `ray`, whose machines must find the experiment and its
+            benchmarks at the same paths. Runs that are lost with a machine are begun once more, with the same seeds.
+        address: Of a running Ray cluster; None starts one here.
         watch: Told after every chunk of runs.
 
     Raises:
         RunError: if the folder holds something else, another experiment, or a damaged file; or runs fail.
+        MissingExtraError: if Ray is wanted and not installed.
     """
-    if jobs < 1:
+    require_executor(executor, address=address, what="an experiment", among=("pool", "ray"))
+    if jobs is not None and jobs < 1:
         raise RunError(f"an experiment needs at least one job, but {jobs} were given")
-    folder = ExperimentFolder(path)
+    # Machines of a cluster work in folders of their own.
+    folder = ExperimentFolder(path.absolute())
     folder.joined(wanted)
     for cell in wanted.cells():
         contestant(cell)
@@ -120,17 +149,17 @@ def run_experiment(
         folder.write(joined)
         for leftover in folder.parts.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
-        contest = _Contest(folder, wanted, jobs, watch or (lambda progress: None))
+        contest = _Contest(folder, wanted, watch or (lambda progress: None))
         for place, cell in enumerate(wanted.cells()):
             done = set(_gather(folder, cell).seeds)
             contest.done += len(done.intersection(range(wanted.seeds)))
             contest.cells.append(_Cell(place, cell, [seed for seed in range(wanted.seeds) if seed not in done]))
         contest.tell("")
         try:
-            if jobs == 1:
-                inline(contest.todo(), contest.do, contest.note)
+            if executor == "ray":
+                contest.on_cluster(jobs, address)
             else:
-                in_pool(contest.todo(), CellEvaluator(folder.path, wanted), contest.note, jobs=jobs)
+                contest.here(cores() if jobs is None else jobs)
         finally:
             for cell in wanted.cells():
                 _gather(folder, cell)

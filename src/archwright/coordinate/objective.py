@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from archwright.coordinate.executors import require_executor
 from archwright.core.budget import Budget, seconds
 from archwright.core.catalog import find
 from archwright.core.errors import BudgetError, RunError, SpaceError
@@ -19,10 +20,8 @@ from archwright.run.loop import run
 from archwright.spaces.base import Space
 from archwright.study.study import Study
 
-__all__ = ["EXECUTORS", "Objective", "search", "space_of"]
+__all__ = ["Objective", "search", "space_of"]
 
-#: Where evaluations may run; `simulated` has no use here, as it believes the time that a result claims.
-EXECUTORS = ("inline", "pool", "ray")
 #: Mark of a study: which search it belongs to.
 _SEARCH = "search"
 
@@ -172,9 +171,7 @@ def _searcher(given: Searcher | str, space: Space) -> Searcher:
 
 
 def _executor(name: str, objective: Objective, *, workers: int | None, address: str | None) -> Executor:
-    if name not in EXECUTORS:
-        find("executor", name)  # says what there is, and what was meant
-        raise RunError(f"an objective runs on {', '.join(EXECUTORS)}, but {name!r} was given")
+    require_executor(name, address=address, what="an objective")
     if name == "inline":
         from archwright.run.inline import InlineExecutor
 
