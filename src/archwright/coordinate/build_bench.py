@@ -18,7 +18,6 @@ import numpy as np
 from archwright.bench.outcome import require_name
 from archwright.bench.table import write_bench
 from archwright.coordinate.bench_trials import outcome_of, provenance_of
-from archwright.coordinate.executors import require_executor
 from archwright.coordinate.options import TaskOptions
 from archwright.coordinate.remote import Remote
 from archwright.coordinate.session import cores
@@ -36,6 +35,7 @@ from archwright.data.tables import Table, read_table
 from archwright.data.task import Task
 from archwright.nets.inputs import Inputs
 from archwright.nets.recipe import Recipe
+from archwright.run.executors import require_executor
 from archwright.run.inline import InlineExecutor
 from archwright.run.loop import run
 from archwright.run.pool import PoolExecutor

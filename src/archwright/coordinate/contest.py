@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archwright.coordinate.chunks import Chunk, in_pool, inline, on_executor, only_one
-from archwright.coordinate.executors import require_executor
 from archwright.coordinate.experiment import Cell, Experiment, ExperimentFolder
 from archwright.coordinate.session import cores
 from archwright.coordinate.simulate import CellEvaluator, contestant, work
 from archwright.coordinate.trial_file import Trials, read_trials, write_trials
 from archwright.core.errors import RunError
+from archwright.run.executors import require_executor
 
 __all__ = ["Progress", "run_experiment"]
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from archwright.coordinate.executors import require_executor
 from archwright.core.budget import Budget, seconds
 from archwright.core.catalog import find
 from archwright.core.errors import BudgetError, RunError, SpaceError
 from archwright.core.protocols import Executor, Searcher
 from archwright.core.trial import Proposal, Result
+from archwright.run.executors import require_executor
 from archwright.run.loop import run
 from archwright.spaces.base import Space
 from archwright.study.study import Study
