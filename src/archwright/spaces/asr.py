@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache
 
 from archwright.core.arch import Arch
 from archwright.core.errors import ArchError
@@ -51,27 +51,15 @@ class NasBenchAsr(Space):
         return genes[:2], genes[2:5], genes[5:]
 
     def canonical(self, arch: Arch) -> Arch:
-        """Return the first architecture of the grid that is the same network. The first call takes about 1 s."""
-        return self.at(self._first[self._class[self.index(self.require(arch))]])
+        """Return the first architecture of the grid that is the same network.
+
+        The first call of a process goes through the grid, about 1 s; after that it is a look-up.
+        """
+        return self.at(_first()[_keys()[self.index(self.require(arch))]])
 
     def count(self) -> int:
         """Return the number of different networks, 8,242, found by going through the grid."""
-        return len(self._first)
-
-    @cached_property
-    def _class(self) -> list[str]:
-        """The key of the network at each point of the grid."""
-        keys: dict[Graph, str] = {}
-        graphs = (self.graphs(self.at(index))[0] for index in range(self.size()))
-        return [keys[graph] if graph in keys else keys.setdefault(graph, graph.key()) for graph in graphs]
-
-    @cached_property
-    def _first(self) -> dict[str, int]:
-        """The first point of the grid with each key."""
-        first: dict[str, int] = {}
-        for index, key in enumerate(self._class):
-            first.setdefault(key, index)
-        return first
+        return len(_first())
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
         """Return the cell without zeros and without what joins nothing; input first, output last."""
@@ -112,6 +100,21 @@ class NasBenchAsr(Space):
         if isinstance(node, list | tuple) and node and node[0] in self.operations:
             node = [self.operations.index(node[0]), *node[1:]]
         return integers(node) or ()
+
+
+@cache
+def _keys() -> list[str]:
+    """Return the key of the network at each point of the grid."""
+    space, keys = NasBenchAsr(), dict[Graph, str]()
+    graphs = (space.graphs(space.at(index))[0] for index in range(space.size()))
+    return [keys[graph] if graph in keys else keys.setdefault(graph, graph.key()) for graph in graphs]
+
+
+@cache
+def _first() -> dict[str, int]:
+    """Return the first point of the grid with each key."""
+    keys = _keys()
+    return {keys[index]: index for index in reversed(range(len(keys)))}
 
 
 def _between(edges: set[tuple[int, int]], last: int) -> set[int]:
