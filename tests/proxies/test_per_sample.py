@@ -159,17 +159,17 @@ def test_only_parameters_that_are_named_weight_count_if_asked_for(frozen: bool) 
     torch.testing.assert_close(kernel, wanted, rtol=1e-8, atol=1e-8)
 
 
-def test_many_passes_as_one_are_the_passes_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = stand_in(made(Plain), batchnorm="batch")
+@pytest.mark.parametrize("make", [Dense, Plain])
+def test_many_passes_as_one_are_the_passes_one_by_one(make: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = stand_in(made(make), batchnorm="batch")
 
-    def gradients() -> Tensor:
-        return per_sample_gradients(scalar_outputs(net(Plain.x)), net.params.values(), Plain.x)
+    def gradients(together: int) -> Tensor:
+        monkeypatch.setattr("archwright.proxies.per_sample._MAPS", 5)
+        monkeypatch.setattr("archwright.proxies.per_sample._TOGETHER", together * make.x.numel())
+        return per_sample_gradients(scalar_outputs(net(make.x)), net.params.values(), make.x)
 
-    together = gradients()
-    monkeypatch.setattr("archwright.proxies.per_sample._TOGETHER", 2 * Plain.x.numel())
-    torch.testing.assert_close(gradients(), together)
-    monkeypatch.setattr("archwright.proxies.per_sample._TOGETHER", 0)
-    torch.testing.assert_close(gradients(), together)
+    for together in (2, 5):
+        torch.testing.assert_close(gradients(together), gradients(1))
 
 
 class _Double(torch.autograd.Function):

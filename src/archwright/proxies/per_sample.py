@@ -22,9 +22,11 @@ Outputs = Literal["sum", "label"]
 #: Which parameters count: all, or those whose name has "weight" in it, as in the released code of TE-NAS.
 Parameters = Literal["all", "weights"]
 
-#: Backward passes are run as one while they see at most so many numbers of input. Larger ones are bound by arithmetic;
-#: on a CPU running those together is a tenth slower, and needs as many times the memory.
+#: Backward passes are run as one while they see at most so many numbers of input; larger ones are bound by arithmetic.
 _TOGETHER = 2**18
+#: Through maps they never are: vmap runs convolutions in groups and pooling one by one, which on a CPU is slower than
+#: a pass per sample, by a tenth on large networks and up to twice on small ones.
+_MAPS = 4
 
 
 def scalar_outputs(logits: Tensor, outputs: Outputs = "sum", y: Tensor | None = None) -> Tensor:
@@ -72,7 +74,7 @@ def per_sample_gradients(values: Tensor, params: Iterable[Tensor], x: Tensor) ->
         x: What went in; says how large a backward pass is.
     """
     leaves = list(params)
-    together = min(len(values), _TOGETHER // max(1, x.numel()))
+    together = min(len(values), _TOGETHER // max(1, x.numel())) if x.ndim < _MAPS else 1
     if together > 1:
         try:
             return _batched(values, leaves, together)

@@ -72,14 +72,16 @@ class Indicators:
         is the worst of each indicator that it fails.
         """
         values = self.better(name)
-        return 1 + np.searchsorted(np.sort(-values), -values, side="left")
+        ranks: npt.NDArray[np.int64] = 1 + np.searchsorted(np.sort(-values), -values, side="left")
+        return ranks
 
     def rank_sum(self, names: Sequence[Name] = INDICATORS) -> npt.NDArray[np.int64]:
         """Return the sum of the ranks [N] by some of the indicators. Lower is better.
 
         Source: TEG-NAS, Figure 1 (sum of rankings), and its evolution's choice of parents.
         """
-        return np.sum([self.ranks(name) for name in names], axis=0, dtype=np.int64)
+        total: npt.NDArray[np.int64] = np.sum([self.ranks(name) for name in names], axis=0, dtype=np.int64)
+        return total
 
 
 def assess(

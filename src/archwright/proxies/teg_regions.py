@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from archwright.proxies.copies import Copy
 
-__all__ = ["activation_patterns", "count_distinct", "teg_regions"]
+__all__ = ["activation_patterns", "count_distinct", "small_inputs", "teg_regions"]
 
 Inputs = Literal["crops", "noise", "batch"]
 
@@ -75,7 +75,7 @@ def teg_regions(
     def value(repeat: Repeat) -> float:
         patterns = []
         for _ in range(1 if kind == "batch" else passes):
-            x = batch.x if kind == "batch" else _small(batch.x, kind, samples, size, n_channels, rng=repeat.rng)
+            x = batch.x if kind == "batch" else small_inputs(batch.x, kind, samples, size, n_channels, rng=repeat.rng)
             patterns.append(activation_patterns(repeat.net, x.to(dtype=torch.float32)))
         return float(count_distinct(np.concatenate(patterns)))
 
@@ -115,10 +115,22 @@ def _kind(x: Tensor, inputs: Inputs | None, size: int) -> Inputs:
     return inputs
 
 
-def _small(
+def small_inputs(
     x: Tensor, kind: Inputs, samples: int, size: int, channels: int | None, *, rng: np.random.Generator
 ) -> Tensor:
-    """Return small inputs [S, C, size, size]."""
+    """Return small inputs [S, C, size, size].
+
+    Args:
+        x: Images [B, C, H, W] that crops are cut out of.
+        kind: `"crops"` or `"noise"`.
+        samples: S.
+        size: Side of the inputs.
+        channels: Their channels, drawn for each input; None for all.
+        rng: Draws them.
+
+    Raises:
+        ProxyError: if the images have fewer channels.
+    """
     n, n_channels, height, width = x.shape
     wanted = channels or n_channels
     if wanted > n_channels:
