@@ -12,6 +12,23 @@ import typer
 from typer import Option
 
 from archwright.cli import bench_proxies, bench_report, bench_run
+from archwright.cli.cluster_options import Address, Where
+from archwright.cli.table_options import (
+    Encoding,
+    Group,
+    Ignore,
+    Kind,
+    Metric,
+    Positive,
+    SplitColumn,
+    Target,
+    Test,
+    TestFraction,
+    ValidFraction,
+    Weight,
+    read_names,
+    read_widths,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,30 +132,24 @@ def verify(
 def build(
     data: Annotated[str, Option(help="CSV, Parquet, Feather or libsvm file, sklearn:NAME or openml:ID.")],
     out: Annotated[Path, Option(help="Folder to write.", show_default=False)],
-    target: Annotated[str, Option(help="Column to predict.")] = "target",
+    target: Target = "target",
     space: Annotated[
         str, Option(help="tabular_mlp with --layers and --widths, frappe, diabetes or criteo.", rich_help_panel=_SPACE)
     ] = "tabular_mlp",
     layers: Annotated[int | None, Option(help="Hidden layers; default 4.", rich_help_panel=_SPACE)] = None,
     widths: Annotated[str | None, Option(help="Widths: 8,16,32.", rich_help_panel=_SPACE)] = None,
     sample: Annotated[int | None, Option(help="Draw so many architectures.", rich_help_panel=_SPACE)] = None,
-    ignore: Annotated[str, Option(help="Columns to leave out: A,B,C.", rich_help_panel=_DATA)] = "",
-    test: Annotated[str | None, Option(help="Table that is the test split.", rich_help_panel=_DATA)] = None,
-    test_fraction: Annotated[float, Option(help="Share of rows kept for the test.", rich_help_panel=_DATA)] = 0.2,
-    valid_fraction: Annotated[float, Option(help="Share of the rest for validation.", rich_help_panel=_DATA)] = 0.2,
-    split_column: Annotated[
-        str | None, Option(help="Column with values train, valid, test.", rich_help_panel=_DATA)
-    ] = None,
-    group: Annotated[
-        str | None, Option(help="Column whose equal values stay on one side of a split.", rich_help_panel=_DATA)
-    ] = None,
-    weight: Annotated[str | None, Option(help="Column with row weights.", rich_help_panel=_DATA)] = None,
-    positive: Annotated[str | None, Option(help="Label that counts as positive.", rich_help_panel=_DATA)] = None,
-    kind: Annotated[str | None, Option(help="binary, classes or real; else inferred.", rich_help_panel=_DATA)] = None,
-    metric: Annotated[
-        str | None, Option(help="auc, accuracy, log_loss, r2 or rmse; else by kind.", rich_help_panel=_DATA)
-    ] = None,
-    encoding: Annotated[str | None, Option(help="Text encoding of a CSV file.", rich_help_panel=_DATA)] = None,
+    ignore: Ignore = "",
+    test: Test = None,
+    test_fraction: TestFraction = 0.2,
+    valid_fraction: ValidFraction = 0.2,
+    split_column: SplitColumn = None,
+    group: Group = None,
+    weight: Weight = None,
+    positive: Positive = None,
+    kind: Kind = None,
+    metric: Metric = None,
+    encoding: Encoding = None,
     rows: Annotated[int | None, Option(help="Draw so many rows of the table.", rich_help_panel=_DATA)] = None,
     epochs: Annotated[int, Option(help="Epochs of every training.", rich_help_panel=_HOW)] = 10,
     seeds: Annotated[int, Option(help="Trainings of each architecture.", rich_help_panel=_HOW)] = 1,
@@ -148,12 +159,8 @@ def build(
     ] = None,
     preset: Annotated[str, Option(help="default, or atlas (the paper's).", rich_help_panel=_HOW)] = "default",
     workers: Annotated[int | None, Option(help="Processes; default one per core.", rich_help_panel=_HOW)] = None,
-    executor: Annotated[
-        str, Option(help="pool (processes here) or ray (a cluster with shared folders).", rich_help_panel=_HOW)
-    ] = "pool",
-    address: Annotated[
-        str | None, Option(help="Of a running Ray cluster: HOST:PORT or auto.", rich_help_panel=_HOW)
-    ] = None,
+    executor: Where = "pool",
+    address: Address = None,
     seed: Annotated[int, Option(help="Seed of everything random.", rich_help_panel=_HOW)] = 0,
     name: Annotated[str | None, Option(help="Of the benchmark; default the table's.", show_default=False)] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace what is there, begin anew.")] = False,
@@ -172,7 +179,7 @@ def build(
         valid_fraction=valid_fraction,
         split_column=split_column,
         group=group,
-        ignore=_names(ignore),
+        ignore=read_names(ignore),
         weight=weight,
         positive=positive,
         kind=kind,
@@ -192,7 +199,7 @@ def build(
         executor=executor,
         address=address,
     )
-    made = named_space(space, layers=layers, widths=_whole_numbers(widths))
+    made = named_space(space, layers=layers, widths=read_widths(widths))
     try:
         with _watching() as watch:
             built = build_bench(
@@ -278,16 +285,3 @@ def _pairs(options: list[str]) -> dict[str, str]:
             raise BenchError(f"an option must read NAME=VALUE, but {option!r} was given")
         pairs[name.strip().replace("-", "_")] = value
     return pairs
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _whole_numbers(text: str | None) -> tuple[int, ...] | None:
-    from archwright.core.errors import SpaceError
-
-    try:
-        return None if text is None else tuple(int(number) for number in _names(text))
-    except ValueError:
-        raise SpaceError(f"widths must be whole numbers such as 8,16,32, but {text!r} was given") from None

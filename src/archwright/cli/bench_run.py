@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from archwright.cli.cluster_options import Address, Where
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -60,12 +62,8 @@ def run(
         Option("--continue-trainings", help="More epochs cost only what they add.", rich_help_panel=_HOW),
     ] = False,
     jobs: Annotated[int | None, Option(help="Processes; default one per core.", min=1, rich_help_panel=_HOW)] = None,
-    executor: Annotated[
-        str, Option(help="pool (processes here) or ray (a cluster with shared folders).", rich_help_panel=_HOW)
-    ] = "pool",
-    address: Annotated[
-        str | None, Option(help="Of a running Ray cluster: HOST:PORT or auto.", rich_help_panel=_HOW)
-    ] = None,
+    executor: Where = "pool",
+    address: Address = None,
     json: Annotated[bool, Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare searchers on benchmarks: every one, on every outcome, with every seed. Resumable."""

@@ -8,11 +8,29 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from archwright.cli.table_options import (
+    Balanced,
+    Encoding,
+    Group,
+    Ignore,
+    Kind,
+    Metric,
+    Positive,
+    SplitColumn,
+    Target,
+    Test,
+    TestFraction,
+    ValidFraction,
+    Weight,
+    read_names,
+    read_widths,
+)
+
 __all__ = ["EXAMPLE", "fit"]
 
 EXAMPLE = "Example: archwright fit data.csv --target y --budget 60s --out my-run"
 
-_DATA, _SEARCH, _OUT = "The table", "The search", "The result"
+_SEARCH, _OUT = "The search", "The result"
 
 
 def fit(
@@ -20,28 +38,19 @@ def fit(
         str, typer.Argument(help="CSV, Parquet, Feather or libsvm file, sklearn:NAME or openml:ID.", show_default=False)
     ],
     budget: Annotated[str, Option(help="All the time there is, from start to end: 60s, 5m, 1h30m.")] = "60s",
-    target: Annotated[str, Option(help="Column to predict.")] = "target",
-    ignore: Annotated[str, Option(help="Columns to leave out: A,B,C.", rich_help_panel=_DATA)] = "",
-    test: Annotated[str | None, Option(help="Table that is the test split.", rich_help_panel=_DATA)] = None,
-    test_fraction: Annotated[float, Option(help="Share of rows kept for the test.", rich_help_panel=_DATA)] = 0.2,
-    valid_fraction: Annotated[float, Option(help="Share of the rest for validation.", rich_help_panel=_DATA)] = 0.2,
-    split_column: Annotated[
-        str | None, Option(help="Column with values train, valid, test.", rich_help_panel=_DATA)
-    ] = None,
-    group: Annotated[
-        str | None, Option(help="Column whose equal values stay on one side of a split.", rich_help_panel=_DATA)
-    ] = None,
-    weight: Annotated[str | None, Option(help="Column with row weights.", rich_help_panel=_DATA)] = None,
-    balanced: Annotated[bool, Option("--balanced", help="Weight classes equally.", rich_help_panel=_DATA)] = False,
-    positive: Annotated[
-        str | None, Option(help="Label that counts as positive, against all others.", rich_help_panel=_DATA)
-    ] = None,
-    kind: Annotated[str | None, Option(help="binary, classes or real; else inferred.", rich_help_panel=_DATA)] = None,
-    metric: Annotated[
-        str | None,
-        Option(help="What validation maximises: auc, accuracy, log_loss, r2 or rmse.", rich_help_panel=_DATA),
-    ] = None,
-    encoding: Annotated[str | None, Option(help="Text encoding of a CSV file.", rich_help_panel=_DATA)] = None,
+    target: Target = "target",
+    ignore: Ignore = "",
+    test: Test = None,
+    test_fraction: TestFraction = 0.2,
+    valid_fraction: ValidFraction = 0.2,
+    split_column: SplitColumn = None,
+    group: Group = None,
+    weight: Weight = None,
+    balanced: Balanced = False,
+    positive: Positive = None,
+    kind: Kind = None,
+    metric: Metric = None,
+    encoding: Encoding = None,
     explore: Annotated[
         str, Option(help="whole (rank all), sampled (evolution) or random (baseline).", rich_help_panel=_SEARCH)
     ] = "whole",
@@ -95,7 +104,7 @@ def fit(
         valid_fraction=valid_fraction,
         split_column=split_column,
         group=group,
-        ignore=_names(ignore),
+        ignore=read_names(ignore),
         weight=weight,
         positive=positive,
         kind=kind,
@@ -107,7 +116,7 @@ def fit(
         explore=explore,
         space=space,
         layers=layers,
-        widths=_widths(widths),
+        widths=read_widths(widths),
         preset=preset,
         unit=unit,
         eta=eta,
@@ -133,18 +142,3 @@ def fit(
             watch=watch,
         )
     show_result(folder, record, json_output=json)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _widths(text: str) -> tuple[int, ...] | None:
-    from archwright.core.errors import SpaceError
-
-    if not text.strip():
-        return None
-    try:
-        return tuple(int(width) for width in _names(text))
-    except ValueError:
-        raise SpaceError(f"widths must be whole numbers such as 8,16,32, but {text!r} was given") from None
