@@ -14,6 +14,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import json
 import random
 import statistics
@@ -27,6 +28,7 @@ import numpy as np
 
 from archwright.bench.evaluator import TableEvaluator
 from archwright.bench.lockstep import LockstepTable
+from archwright.bench.lockstep_halving import LockstepCurves
 from archwright.bench.table import Bench, Outcome, Provenance, write_bench
 from archwright.core.budget import Budget
 from archwright.core.rng import derive
@@ -34,7 +36,7 @@ from archwright.core.trial import Proposal
 from archwright.run.loop import run
 from archwright.run.simulated import SimulatedExecutor
 from archwright.search.evolution import Evolution
-from archwright.search.hyperband import Hyperband
+from archwright.search.hyperband import Hyperband, brackets
 from archwright.search.random import RandomSearch
 from archwright.spaces.nb201 import NasBench201
 
@@ -125,6 +127,8 @@ class Rows:
 
     def note(self, what: str, units: int, action: Callable[[], object], clock: Callable[[], float]) -> None:
         """Add seconds per unit."""
+        # Else the baseline's half a million objects are looked through in the middle of whoever comes next.
+        gc.collect()
         started_s = clock()
         action()
         self.taken.setdefault(what, []).append((clock() - started_s) / units)
@@ -219,14 +223,24 @@ def searching(rows: Rows, bench: Bench, table: Nested, lockstep: LockstepTable, 
         )
 
 
-def workers(rows: Rows, bench: Bench, turn: int) -> None:
-    """Trials of successive halving (Hyperband's brackets) with real fidelities on four simulated workers."""
+def halving(rows: Rows, bench: Bench, curves: LockstepCurves, turn: int) -> None:
+    """Trials of successive halving (Hyperband's brackets) with real fidelities: loop, lockstep."""
     searcher = Hyperband(SPACE, max_epochs=EPOCHS)
     evaluator = TableEvaluator(bench, "data")
+    for workers in (1, 4):
+        rows.note(
+            f"halving: run(), {workers} simulated worker{'s' if workers > 1 else ''}, 200 epochs",
+            2000,
+            lambda workers=workers: run(
+                searcher, SimulatedExecutor(evaluator, workers=workers), Budget(trials=2000), seed=turn
+            ),
+            time.process_time,
+        )
+    rng = derive(turn, "lockstep")
     rows.note(
-        "halving: run() on 4 simulated workers, 200 epochs",
-        2000,
-        lambda: run(searcher, SimulatedExecutor(evaluator, workers=4), Budget(trials=2000), seed=turn),
+        f"halving: lockstep, {SEEDS} seeds",
+        SEEDS * 300,
+        lambda: curves.hyperband(brackets(max_epochs=EPOCHS), runs=SEEDS, trials=300, rng=rng).incumbents(),
         time.process_time,
     )
 
@@ -240,11 +254,13 @@ def main() -> None:
         table = nested(curves)
         bench = Bench.open(path)
         lockstep = LockstepTable.of(bench, "final")
+        fidelities = sorted({rung.epochs for rungs in brackets(max_epochs=EPOCHS) for rung in rungs})
+        halved = LockstepCurves.of(bench, "data", epochs=fidelities)
         for turn in range(ROUNDS):
             opening(rows, folder, path, curves)
             looking_up(rows, bench, table)
             searching(rows, bench, table, lockstep, turn)
-            workers(rows, bench, turn)
+            halving(rows, bench, halved, turn)
     for what in rows.taken:
         ms = what.startswith("open")
         print(rows.said(what, scale=1e3 if ms else 1e6, unit="ms" if ms else "us"))
@@ -258,6 +274,7 @@ def main() -> None:
         *((f"{name}: baseline", f"{name}: run()") for name in ("random", "evolution")),
         *((f"{name}: baseline", f"{name}: lockstep, {SEEDS} seeds") for name in ("random", "evolution")),
         *((f"{name}: run()", f"{name}: lockstep, {SEEDS} seeds") for name in ("random", "evolution")),
+        ("halving: run(), 1 simulated worker, 200 epochs", f"halving: lockstep, {SEEDS} seeds"),
     ]:
         pairs = [a / b for a, b in zip(rows.taken[slow], rows.taken[quick], strict=True)]
         print(f"{slow} / {quick}: {statistics.median(pairs):,.3g} [{min(pairs):,.3g} - {max(pairs):,.3g}]")
@@ -265,7 +282,8 @@ def main() -> None:
     for what in (
         "evolution: run()",
         f"evolution: lockstep, {SEEDS} seeds",
-        "halving: run() on 4 simulated workers, 200 epochs",
+        "halving: run(), 4 simulated workers, 200 epochs",
+        f"halving: lockstep, {SEEDS} seeds",
     ):
         print(f"{what}: {1 / rows[what]:,.0f} trials per second")
 
