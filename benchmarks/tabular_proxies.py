@@ -79,7 +79,7 @@ def loss_of(model: nn.Sequential, batch: Batch) -> Tensor:
 def snip(widths: tuple[int, ...], batch: Batch) -> float:
     model = network(widths)
     loss_of(model, batch).backward()
-    return sum(float((part.weight * part.weight.grad).abs().sum()) for part in linears(model))
+    return sum(float((part.weight.detach() * part.weight.grad).abs().sum()) for part in linears(model))
 
 
 def grad_norm(widths: tuple[int, ...], batch: Batch) -> float:
@@ -105,7 +105,10 @@ def naswot(widths: tuple[int, ...], batch: Batch) -> float:
 
 
 def ntk_frozen(widths: tuple[int, ...], batch: Batch) -> tuple[float, float]:
-    """Return condition and trace with running statistics: one backward pass, gradients of every row from hooks."""
+    """Return condition and trace with running statistics: one backward pass, gradients of every row from hooks.
+
+    Of the weights of the linear layers only, so it does less than the product, which takes all parameters.
+    """
     model = network(widths)
     with torch.no_grad():
         for part in model:
@@ -118,7 +121,8 @@ def ntk_frozen(widths: tuple[int, ...], batch: Batch) -> tuple[float, float]:
     for part in linears(model):
         part.register_forward_hook(lambda _module, given, _output: inputs.append(given[0].detach()))
         part.register_full_backward_hook(lambda _module, _inputs, outputs: gradients.append(outputs[0]))
-    model(batch.x).sum().backward()
+    # A hook on the first layer wants an input with a gradient.
+    model(batch.x.clone().requires_grad_()).sum().backward()
     kernel = torch.zeros(ROWS, ROWS)
     for a, d in zip(inputs, gradients[::-1], strict=True):
         rows = torch.einsum("bi,bj->bij", d, a).flatten(1)
@@ -152,7 +156,11 @@ def fisher(widths: tuple[int, ...], batch: Batch) -> float:
     for part in linears(model):
         part.register_forward_hook(keep)
     loss_of(model, batch).backward()
-    return sum(float((output * output.grad).square().sum()) for output in outputs)
+    fans = [part.in_features for part in linears(model)]
+    return sum(
+        0.5 * fan / ROWS * float((output.detach() * output.grad).square().sum())
+        for fan, output in zip(fans, outputs, strict=True)
+    )
 
 
 def grasp_twice(weights: list[Tensor], batch: Batch) -> float:
@@ -165,7 +173,7 @@ def grasp_twice(weights: list[Tensor], batch: Batch) -> float:
     gradients = torch.autograd.grad(loss, weights, create_graph=True)
     length = sum((gradient.detach() * gradient).sum() for gradient in gradients)
     products = torch.autograd.grad(length, weights)
-    return -sum(float((weight * product).sum()) for weight, product in zip(weights, products, strict=True))
+    return -sum(float((weight.detach() * product).sum()) for weight, product in zip(weights, products, strict=True))
 
 
 def synflow(widths: tuple[int, ...], batch: Batch) -> float:
@@ -174,7 +182,7 @@ def synflow(widths: tuple[int, ...], batch: Batch) -> float:
         for parameter in model.parameters():
             parameter.abs_()
     model(torch.ones(1, D, dtype=torch.float64)).sum().backward()
-    return sum(float((part.weight * part.weight.grad).sum()) for part in linears(model))
+    return sum(float((part.weight.detach() * part.weight.grad).sum()) for part in linears(model))
 
 
 def cpu_s(work: Callable[[], object], units: int) -> float:
