@@ -207,24 +207,25 @@ def variant_correlation(one: Trained, variant: Variant, seed: int) -> float:
 def table_of_benchmarks(benches: Sequence[Trained]) -> None:
     lines = []
     for one in benches:
-        mean = one.reached.mean(1)
-        pairs = [
-            spearmanr(one.reached[:, i], one.reached[:, j]).statistic
-            for i, j in itertools.combinations(range(one.reached.shape[1]), 2)
-        ]
-        agreement = float(np.mean(pairs))
-        n = one.reached.shape[1]
-        # Spearman-Brown: how the mean of n trainings agrees with that of n others.
-        of_means = n * agreement / (1 + (n - 1) * agreement)
+        mean, n = one.reached.mean(1), one.reached.shape[1]
         lines.append([
             one.name, str(len(one.archs)), str(n), f"{len(one.task.train):,}", f"{mean.min():.4f}",
-            f"{np.median(mean):.4f}", f"{mean.max():.4f}", f"{one.reached.std(1, ddof=1).mean():.4f}",
-            f"{agreement:.3f}", f"{of_means:.3f}",
+            f"{np.median(mean):.4f}", f"{mean.max():.4f}", *(noise(one.reached) if n > 1 else ["", "", ""]),
         ])  # fmt: skip
     print_table([
         "benchmark", "networks", "trainings of each", "training rows", "worst", "median", "best",
         "std over trainings", "SRCC of two trainings", "of the means, expected",
     ], lines)  # fmt: skip
+
+
+def noise(reached: Floats) -> list[str]:
+    """Return the spread over trainings of a network, and how alike they rank: single ones, and means of all."""
+    n = reached.shape[1]
+    pairs = [spearmanr(reached[:, i], reached[:, j]).statistic for i, j in itertools.combinations(range(n), 2)]
+    agreement = float(np.mean(pairs))
+    # Spearman-Brown: how the mean of n trainings agrees with that of n others.
+    of_means = n * agreement / (1 + (n - 1) * agreement)
+    return [f"{reached.std(1, ddof=1).mean():.4f}", f"{agreement:.3f}", f"{of_means:.3f}"]
 
 
 def table_of_agreement(benches: Sequence[Trained]) -> None:
