@@ -50,12 +50,14 @@ def backward(network: Network, by_output: Tensor, *, affine: bool) -> Gradients:
     gradient = by_output
     for layer in reversed(network.layers):
         flat = torch.mm(gradient.view(n_scalars * n_rows, -1), above.weight).mul_(above.bound)
-        gradient = flat.view(n_scalars, n_rows, -1).mul_(layer.passes)
+        # The derivative of BatchNorm, exact with its eps, as y and the rate have it in them; the rate is a factor of
+        # each column, so it may come first, together with the ReLU's.
+        gradient = flat.view(n_scalars, n_rows, -1).mul_(layer.slopes)
         shifts, scales = torch.bmm(mean, gradient), torch.bmm(mean, gradient * layer.y)  # [S, 1, w]
         if affine:
-            sums += [shifts[:, 0] * n_rows, scales[:, 0] * n_rows]
-        # The derivative of BatchNorm, exact with its eps, as y and the rate have it in them.
-        gradient.sub_(shifts).addcmul_(layer.y, scales, value=-1).mul_(layer.rate)
+            per_row = n_rows / layer.rate
+            sums += [shifts[:, 0] * per_row, scales[:, 0] * per_row]
+        gradient.sub_(shifts).addcmul_(layer.y, scales, value=-1)
         by_layer.append(gradient)
         above = layer
     return Gradients(by_layer[::-1], sums, by_output)

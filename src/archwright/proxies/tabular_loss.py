@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -15,7 +13,6 @@ from archwright.proxies.tabular_walk import Head
 __all__ = ["Loss"]
 
 
-@dataclass(frozen=True, slots=True)
 class Loss:
     """The mean loss of `proxies.loss.loss_of`, by its derivatives.
 
@@ -27,40 +24,43 @@ class Loss:
         ProxyError: if the targets do not fit the outputs.
     """
 
-    y: Tensor
-    n_outputs: int
-
-    def __post_init__(self) -> None:
-        if self.y.is_floating_point():
-            if self.y.numel() != len(self.y) * self.n_outputs:
-                raise ProxyError(f"real targets must be {self.n_outputs} for each row, but are {tuple(self.y.shape)}")
-            return
-        n_classes = max(2, self.n_outputs)
-        low, high = int(self.y.min()), int(self.y.max())
-        if self.y.ndim != 1 or low < 0 or high >= n_classes:
-            raise ProxyError(f"labels [B] must be 0..{n_classes - 1}, but reach from {low} to {high}")
+    def __init__(self, y: Tensor, n_outputs: int) -> None:
+        _check(y, n_outputs)
+        self._real, self._single = y.is_floating_point(), n_outputs == 1
+        targets = y if self._real or self._single else torch.nn.functional.one_hot(y.long(), n_outputs)
+        #: In the type of the outputs from the first call on.
+        self._targets = targets.reshape(len(y), n_outputs)
 
     def gradient(self, logits: Tensor) -> Tensor:
         """Return the derivatives by the outputs [B, O]."""
-        if self.y.is_floating_point():
-            return (logits - self._targets(logits)).mul_(2 / logits.numel())
-        return (_probabilities(logits) - self._targets(logits)).div_(len(logits))
+        self._targets = self._targets.to(logits)
+        if self._real:
+            return (logits - self._targets).mul_(2 / logits.numel())
+        return (_probabilities(logits) - self._targets).div_(len(logits))
 
     def curvature(self, logits: Tensor, head: Head) -> Tensor:
-        """Return how these change when the head's weights grow in proportion [B, O]: H z, with z the logits' part of
-        them and H the second derivatives by the outputs."""
+        """Return how these change when the head's weights grow in proportion [B, O].
+
+        That is H z, with z the logits without their biases and H the loss's second derivatives by the outputs.
+        """
         z = logits if head.bias is None else logits - head.bias
-        if self.y.is_floating_point():
+        if self._real:
             return z * (2 / logits.numel())
         p = _probabilities(logits)
-        if self.n_outputs == 1:
+        if self._single:
             return (z * p).mul_(1 - p).div_(len(logits))
         return (z - (p * z).sum(1, keepdim=True)).mul_(p).div_(len(logits))
 
-    def _targets(self, logits: Tensor) -> Tensor:
-        if self.y.is_floating_point() or self.n_outputs == 1:
-            return self.y.to(logits).view(logits.shape)
-        return torch.nn.functional.one_hot(self.y.long(), self.n_outputs).to(logits)
+
+def _check(y: Tensor, n_outputs: int) -> None:
+    if y.is_floating_point():
+        if y.numel() != len(y) * n_outputs:
+            raise ProxyError(f"real targets must be {n_outputs} for each row, but are {tuple(y.shape)}")
+        return
+    n_classes = max(2, n_outputs)
+    low, high = int(y.min()), int(y.max())
+    if y.ndim != 1 or low < 0 or high >= n_classes:
+        raise ProxyError(f"labels [B] must be 0..{n_classes - 1}, but reach from {low} to {high}")
 
 
 def _probabilities(logits: Tensor) -> Tensor:

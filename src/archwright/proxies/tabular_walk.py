@@ -57,6 +57,11 @@ class State:
         return torch.sign(self.z)
 
     @cached_property
+    def slopes(self) -> Tensor:
+        """`passes` times the rates [B, K]: what BatchNorm and ReLU multiply a gradient by, row by row."""
+        return self.passes * self.rate
+
+    @cached_property
     def signs(self) -> Tensor:
         """Where the ReLU is on: 1, else -1 [B, K]."""
         return (self.passes * 2).sub_(1)
@@ -96,6 +101,11 @@ class Layer:
     def passes(self) -> Tensor:
         """Where the ReLU passes a gradient on: 1, else 0 [B, w]."""
         return self._columns(self.state.passes)
+
+    @cached_property
+    def slopes(self) -> Tensor:
+        """`passes` times `rate` [B, w]."""
+        return self._columns(self.state.slopes)
 
     @cached_property
     def outputs(self) -> Rows:
