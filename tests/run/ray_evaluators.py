@@ -9,21 +9,27 @@ from pathlib import Path
 
 import numpy as np
 
+from archwright.core.protocols import Evaluator
 from archwright.core.trial import Proposal, Result
 
 
 @dataclass(frozen=True)
-class Noted:
-    """Takes its time, and leaves a file for every time that a trial is begun."""
+class Marked:
+    """Another evaluator that takes its time; while it does, a file says that its node is at work."""
 
+    inner: Evaluator
     folder: str
-    seconds: float = 0.3
+    seconds: float = 0.4
 
     def evaluate(self, proposal: Proposal, *, rng: np.random.Generator, limit_s: float | None = None) -> Result:
-        name = f"{'-'.join(map(str, proposal.arch.genes))}.{os.getpid()}.{time.monotonic_ns()}"
-        (Path(self.folder) / name).touch()
+        import ray
+
+        mark = Path(self.folder) / f"{ray.get_runtime_context().get_node_id()}.{os.getpid()}"
+        mark.touch()
         time.sleep(self.seconds)
-        return Result(float(sum(proposal.arch.genes)) + float(rng.random()), self.seconds)
+        result = self.inner.evaluate(proposal, rng=rng, limit_s=limit_s)
+        mark.unlink()
+        return result
 
 
 @dataclass(frozen=True)

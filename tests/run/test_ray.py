@@ -4,19 +4,19 @@ All in one file, since a cluster and its processes take longer to start than any
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ray_evaluators import Dies, Noted
+from ray_evaluators import Dies, Marked
 from typer.testing import CliRunner
 
 from archwright.bench.table import Bench, Outcome, Provenance, write_bench
 from archwright.cli.bench import app
-from archwright.coordinate.build_bench import BuildOptions, BuildProgress, build_bench
-from archwright.coordinate.contest import Progress, run_experiment
+from archwright.coordinate.build_bench import BuildOptions, build_bench
+from archwright.coordinate.contest import run_experiment
 from archwright.coordinate.contestant import Contestant
 from archwright.coordinate.experiment import Experiment, ExperimentFolder, open_cases
 from archwright.core.budget import Budget
@@ -53,41 +53,62 @@ def cluster() -> Iterator[Any]:
     made.shutdown()
 
 
+class SecondNode:
+    """A node with two processors, all of whose work is slow and leaves a mark while it is done."""
+
+    def __init__(self, cluster: Any, marks: Path) -> None:
+        self._cluster, self._marks = cluster, marks
+        self._node = cluster.add_node(num_cpus=2)
+        cluster.wait_for_nodes()
+        (self._id,) = (each["NodeID"] for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU") == 2)
+        self.is_killed = False
+        #: How often each piece of work was given to the cluster, by its number.
+        self.given_out: Counter[int] = Counter()
+
+    def is_at_work(self) -> bool:
+        return any(self._marks.glob(f"{self._id}.*"))
+
+    def kill(self) -> None:
+        if not self.is_killed:
+            self._cluster.remove_node(self._node, allow_graceful=False)
+            self.is_killed = True
+
+    def kill_at_work(self, *_: object) -> bool:
+        """Kill it as soon as it is at work; False, so that a loop goes on."""
+        if not self.is_killed and self.is_at_work():
+            self.kill()
+        return False
+
+    def was_at_work_when_killed(self) -> bool:
+        return self.is_killed and set(self.given_out.values()) == {1, 2}
+
+
 @pytest.fixture
-def node(cluster: Any, tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """A second node of the cluster, with two processors that are at work already; called, it is killed."""
-    left = [cluster.add_node(num_cpus=2)]
-    cluster.wait_for_nodes()
-    # Work that waits for a process to start would move to the other node without being lost.
-    notes = tmp_path / "warming"
-    notes.mkdir()
-    with RayExecutor(Noted(str(notes)), address=cluster.address) as executor:
-        while len({note.name.split(".")[1] for note in notes.iterdir()}) < 3:
-            for k in range(executor.free()):
-                executor.submit(k, Proposal(SPACE.at(k)), seed=0)
-            while executor.next() is not None:
-                pass
+def node(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecondNode]:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    second = SecondNode(cluster, marks)
+    begin, give_out = RayExecutor.__init__, RayExecutor._give_out
 
-    def kill() -> None:
-        cluster.remove_node(left.pop(), allow_graceful=False)
+    def slowed(executor: RayExecutor, evaluator: Any, **options: Any) -> None:
+        begin(executor, Marked(evaluator, str(marks)), **options)
 
-    yield kill
-    if left:
-        kill()
-
-
-@pytest.fixture
-def given_out(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
-    """How often each piece of work was given to the cluster, by its number."""
-    counts: Counter[int] = Counter()
-    give_out = RayExecutor._give_out
-
-    def count(executor: RayExecutor, task: Any) -> None:
-        counts[task.id] += 1
+    def counted(executor: RayExecutor, task: Any) -> None:
+        second.given_out[task.id] += 1
         give_out(executor, task)
 
-    monkeypatch.setattr(RayExecutor, "_give_out", count)
-    return counts
+    monkeypatch.setattr(RayExecutor, "__init__", slowed)
+    # What waits for a process to start would move to the other node without being lost.
+    with RayExecutor(Toy(), address=cluster.address) as executor:
+        while not second.is_at_work():
+            if executor.free():
+                executor.submit(0, Proposal(SPACE.at(0)), seed=0)
+            executor.next(timeout_s=0.1)
+        while executor.next() is not None:
+            pass
+    monkeypatch.setattr(RayExecutor, "_give_out", counted)
+    yield second
+    second.kill()
 
 
 @pytest.fixture
@@ -136,31 +157,17 @@ def test_a_trial_that_is_lost_twice_has_failed(executor_of: Any) -> None:
 
 
 def test_a_node_that_is_killed_in_the_middle_of_a_run_loses_no_trial(
-    node: Callable[[], None], executor_of: Any, given_out: Counter[int], tmp_path: Path
+    node: SecondNode, executor_of: Any, tmp_path: Path
 ) -> None:
-    notes = tmp_path / "begun"
-    notes.mkdir()
-    executor = executor_of(Noted(str(notes)))
+    executor = executor_of(Toy())
     assert executor.free() == 3
-    killed = False
-
-    def kill_once() -> bool:
-        nonlocal killed
-        if not killed and len(study.trials) >= 5:
-            node()
-            killed = True
-        return False
-
     with Study.open(tmp_path / "study.db") as study:
-        run(RandomSearch(SPACE), executor, Budget(trials=16), seed=7, study=study, stop=kill_once)
-    assert killed
-    assert max(given_out.values()) == 2, "nothing was running on the node"
+        run(RandomSearch(SPACE), executor, Budget(trials=12), seed=7, study=study, stop=node.kill_at_work)
+    assert node.was_at_work_when_killed()
     ids = sorted(trial.id for trial in study.trials)
-    assert ids == list(range(16)), "a trial was lost, or counted twice"
+    assert ids == list(range(12)), "a trial was lost, or counted twice"
     for trial in study.trials:
-        assert trial.result.error == ""
-        truth = sum(trial.proposal.arch.genes) + float(numbered(7, "trial", trial.id).random())
-        assert trial.result.score == truth
+        assert trial.result == Toy().evaluate(trial.proposal, rng=numbered(7, "trial", trial.id))
     with Study.open(tmp_path / "study.db") as again:
         assert again.trials == study.trials
 
@@ -178,55 +185,42 @@ def test_what_is_cut_is_resumed_by_another_executor(executor_of: Any, tmp_path: 
 
 
 def test_a_node_that_is_killed_in_the_middle_of_an_experiment_loses_no_run(
-    cluster: Any, node: Callable[[], None], given_out: Counter[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, node: SecondNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = made(tmp_path / "bench")
-    # Runs of a tenth of a second each, so that the node dies in the middle of some.
     searchers = (Contestant.parse("evolution"),)
-    wanted = Experiment(open_cases(bench, ["data"]), searchers, 6, budget=Budget(trials=5_000))
+    wanted = Experiment(open_cases(bench, ["data"]), searchers, 9, budget=Budget(trials=20))
     (cell,) = wanted.cells()
-    done: list[int] = []
-
-    def kill_once(progress: Progress) -> None:
-        if progress.done >= 2 and (not done or done[-1] < 2):
-            node()
-        done.append(progress.done)
-
+    # A chunk for each run.
+    monkeypatch.setattr("archwright.coordinate.contest._CHUNK_S", 0.0)
     monkeypatch.chdir(tmp_path)
-    run_experiment(Path("cluster"), wanted, jobs=None, executor="ray", address=cluster.address, watch=kill_once)
+    run_experiment(Path("cluster"), wanted, jobs=None, executor="ray", address=cluster.address, watch=node.kill_at_work)
     run_experiment(tmp_path / "here", wanted, jobs=1)
     there, here = (ExperimentFolder(tmp_path / name).read(cell) for name in ("cluster", "here"))
-    assert done[-1] == 6
-    assert max(given_out.values()) == 2, "nothing was running on the node"
-    assert there.seeds == here.seeds == tuple(range(6))
+    assert node.was_at_work_when_killed()
+    assert len(node.given_out) == len(there.seeds) == 9
     for column in ("seed", "trial", "arch", "score", "finished_s"):
         assert getattr(there, column).tolist() == getattr(here, column).tolist()
-    assert not list((tmp_path / "cluster" / "parts").iterdir())
+    # What the node was writing when it died stays behind until the next call.
+    assert not list((tmp_path / "cluster" / "parts").glob("*.parquet"))
 
 
 def test_a_node_that_is_killed_in_the_middle_of_a_build_loses_no_training(
-    cluster: Any, node: Callable[[], None], given_out: Counter[int], tmp_path: Path
+    cluster: Any, node: SecondNode, tmp_path: Path
 ) -> None:
     x = derive(0, "table").normal(size=(200, 3))
     rows = [f"{a:.4f},{b:.4f},{'yes' if a + b**2 + 0.3 * c > 1 else 'no'}" for a, b, c in x]
     (tmp_path / "hill.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
-    space, killed = TabularMlp((4, 8), layers=2), []
-
-    def kill_once(progress: BuildProgress) -> None:
-        if progress.done >= 2 and not killed:
-            killed.append(progress.done)
-            node()
-
+    space = TabularMlp((4, 8), layers=2)
     for out, watch, options in [
-        ("cluster", kill_once, BuildOptions(epochs=20, seeds=2, executor="ray", address=cluster.address)),
-        ("here", None, BuildOptions(epochs=20, seeds=2, workers=0)),
+        ("cluster", node.kill_at_work, BuildOptions(epochs=3, seeds=2, executor="ray", address=cluster.address)),
+        ("here", None, BuildOptions(epochs=3, seeds=2, workers=0)),
     ]:
         built = build_bench(tmp_path / out, str(tmp_path / "hill.csv"), "y", space, options=options, watch=watch)
         assert (built.trainings, built.failed) == (8, 0)
     there, here = (Bench.open(tmp_path / name).outcome("hill") for name in ("cluster", "here"))
-    assert killed
-    assert sorted(given_out) == list(range(8)), "a training was lost, or done anew"
-    assert max(given_out.values()) == 2, "nothing was running on the node"
+    assert node.was_at_work_when_killed()
+    assert sorted(node.given_out) == list(range(8)), "a training was lost, or done anew"
     for split in ("valid", "test"):
         assert np.array_equal(there.array(split), here.array(split))
 
