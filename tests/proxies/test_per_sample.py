@@ -89,7 +89,24 @@ class Tokens(nn.Module):
         return self.head(torch.relu(self.norm(self.embedding(x).transpose(1, 2)).mean(2)))
 
 
-NETWORKS = (Plain, Grouped, Dense, Shared, Tokens)
+class TimeFirst(nn.Module):
+    """Layers that see [time, samples], with as many steps as samples, and rows of all places of all samples."""
+
+    x = drawn(B, B, 3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.norm, self.head = (
+            nn.Linear(3, 4), nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = torch.relu(self.first(x.transpose(0, 1)))
+        rows = torch.relu(self.second(self.norm(steps.transpose(0, 1).flatten(0, 1))))
+        return self.head(rows.unflatten(0, (-1, B)).mean(1))
+
+
+NETWORKS = (Plain, Grouped, Dense, Shared, Tokens, TimeFirst)
 
 
 def looped(net: nn.Module, x: Tensor, names: str = "") -> Tensor:

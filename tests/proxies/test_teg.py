@@ -224,7 +224,15 @@ def test_regression_needs_targets_that_the_network_has() -> None:
         teg_mse(network(), Batch(batch().x))
     with pytest.raises(ProxyError, match=r"labels must be 0\.\.2"):
         teg_mse(network(), Batch(batch().x, torch.arange(12)))
+    with pytest.raises(ProxyError, match="one label for each row"):
+        teg_mse(network(), Batch(batch().x, torch.ones(12, 2, dtype=torch.int64)))
     assert teg_mse(network(), Batch(batch().x, torch.linspace(0, 1, 12))) > 0
+
+
+def test_regions_of_tokens_are_those_of_the_batch() -> None:
+    net = nn.Sequential(nn.Embedding(9, 4), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
+    tokens = Batch(torch.randint(9, (20, 3), generator=torch.Generator().manual_seed(0)))
+    assert 1 < teg_regions(net, tokens) <= 20
 
 
 @settings(deadline=None)

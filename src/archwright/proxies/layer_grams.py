@@ -68,7 +68,7 @@ def frozen_ntk(copy: Copy, x: Tensor, params: Mapping[str, Tensor], values_of: C
     from archwright.proxies.per_sample import per_sample_gradients
 
     with torch.inference_mode(False), torch.enable_grad():
-        recorder = _Recorder(params.values())
+        recorder = _Recorder(params.values(), len(x))
         with recorder:
             logits = copy(x.clone())
         values = values_of(logits)
@@ -119,12 +119,21 @@ class _Use:
 class _Recorder(TorchFunctionMode):
     """Notes how parameters are used while a network runs, and holds BatchNorm's statistics constant."""
 
-    def __init__(self, params: Iterable[Tensor]) -> None:
+    def __init__(self, params: Iterable[Tensor], n: int) -> None:
         super().__init__()
         self.wanted = {id(param) for param in params}
+        self.n = n
         self.uses: list[_Use] = []
         #: Parameters that were used in a way that has no rule here.
         self.odd: set[int] = set()
+
+    def _by_sample(self, func: Any, output: Tensor) -> bool:
+        """Return whether the first axis of a layer's output is surely that of the samples.
+
+        A recurrent network may run over [time, samples], and a layer may see all places of all samples as rows.
+        """
+        between = output.shape[1:-1] if func is functional.linear else ()
+        return output.ndim > 1 and len(output) == self.n and self.n not in between
 
     def sorted_out(self) -> tuple[list[_Use], set[int]]:
         """Return the uses whose rules hold, and the parameters for which there is more than those uses.
@@ -154,7 +163,7 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         output, params, rule = handler(*args, **kwargs)
         mine = tuple(param for param in params if id(param) in self.wanted)
-        if rule is None:
+        if rule is None or not self._by_sample(func, output):
             self.odd.update(map(id, mine))
         elif mine:
             self.uses.append(_Use(output, output._version, mine, _only(rule, {id(param) for param in mine})))

@@ -76,7 +76,7 @@ def teg_regions(
         patterns = []
         for _ in range(1 if kind == "batch" else passes):
             x = batch.x if kind == "batch" else small_inputs(batch.x, kind, samples, size, n_channels, rng=repeat.rng)
-            patterns.append(activation_patterns(repeat.net, x.to(dtype=torch.float32)))
+            patterns.append(activation_patterns(repeat.net, x))
         return float(count_distinct(np.concatenate(patterns)))
 
     how = Repeats(repeats, None, scheme, seed, dtype=torch.float32)

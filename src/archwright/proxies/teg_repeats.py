@@ -105,13 +105,15 @@ def targets_of(y: Tensor | None, n_outputs: int) -> Tensor:
     """Return targets [B, outputs], centred: one-hot labels, or real targets as they are.
 
     Raises:
-        ProxyError: if there are no targets, or a label is no output of the network.
+        ProxyError: if there are no targets, not one label for each row, or a label is no output of the network.
     """
     if y is None:
         raise ProxyError("kernel regression needs targets, but the batch has none; give them")
     if y.is_floating_point():
         values = y.double().flatten(1) if y.ndim > 1 else y.double()[:, None]
     else:
+        if y.ndim != 1:
+            raise ProxyError(f"kernel regression needs one label for each row, but the labels are {list(y.shape)}")
         n_classes = max(2, n_outputs)
         if int(y.min()) < 0 or int(y.max()) >= n_classes:
             raise ProxyError(f"labels must be 0..{n_classes - 1}, but reach from {int(y.min())} to {int(y.max())}")
