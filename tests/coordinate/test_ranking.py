@@ -8,10 +8,10 @@ import pytest
 
 from archwright.coordinate.rank_inputs import load_inputs, of_table, save_inputs
 from archwright.coordinate.rank_options import RankFolder, default_folder, proxy_names
-from archwright.coordinate.ranked import ranks
 from archwright.coordinate.ranking import load_ranking, rank, resume_ranking
 from archwright.core.catalog import names
 from archwright.core.errors import DataError, NasError, ProxyError, RunError, SpaceError, UnknownNameError
+from archwright.core.ranks import ranks
 from archwright.core.rng import derive
 from archwright.data.shapes import VectorShape
 from archwright.proxies.ensemble import mean_rank
@@ -88,7 +88,7 @@ def test_ranks_are_those_of_the_definition():
     for direction in (1, -1):
         keyed = np.where(np.isnan(values), -np.inf, direction * values)
         twin = [(keyed > key).sum() + ((keyed == key).sum() + 1) / 2 for key in keyed]
-        assert ranks(values, direction=direction).tolist() == twin
+        assert ranks(values, higher_is_better=direction > 0).tolist() == twin
 
 
 def test_a_proxy_that_gives_no_score_is_left_out_by_name_and_not_tried_for_all(doubles):

@@ -14,7 +14,7 @@ from archwright.bench.table import Outcome, Provenance, write_bench
 from archwright.coordinate.experiment import open_cases
 from archwright.coordinate.proxy_scoring import import_scores
 from archwright.coordinate.proxy_study import ProxyStudy, StudyFolder
-from archwright.report.comparison import ranks
+from archwright.core.ranks import ranks
 from archwright.report.proxy_findings import Findings, load_findings
 from archwright.spaces.nb201 import NasBench201
 

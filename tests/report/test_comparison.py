@@ -20,9 +20,10 @@ from archwright.coordinate.contestant import Contestant
 from archwright.coordinate.experiment import Case, Experiment, ExperimentFolder, open_cases
 from archwright.core.budget import Budget
 from archwright.core.errors import MissingExtraError, RunError
+from archwright.core.ranks import ranks
 from archwright.core.rng import derive
 from archwright.report import comparison_html
-from archwright.report.comparison import Contest, Entry, Run, incumbents, load_comparison, ranks
+from archwright.report.comparison import Contest, Entry, Run, incumbents, load_comparison
 from archwright.report.comparison_html import write_comparison
 from archwright.report.comparison_panels import panels
 from archwright.report.significance import holm, nemenyi_difference, overall, pairs

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata, spearmanr
 
+from archwright.core.ranks import mid_ranks
 from archwright.core.rng import derive
-from archwright.report.correlation import agreement, kendall, mid_ranks, resamples, spearman
+from archwright.report.correlation import agreement, kendall, resamples, spearman
 
 #: Few different numbers, so that ties are the rule.
 NUMBERS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40)

@@ -18,6 +18,7 @@ from archwright.core.arch import Arch
 from archwright.core.catalog import suggestion
 from archwright.core.errors import ProxyError
 from archwright.core.files import replacing
+from archwright.core.ranks import ranks
 from archwright.core.trial import Result, Trial
 from archwright.proxies.networks import SECONDS, failures
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from archwright.spaces.base import Space
 
-__all__ = ["OVERALL", "Ranking", "left_out", "ranking_of", "ranks"]
+__all__ = ["OVERALL", "Ranking", "left_out", "ranking_of"]
 
 #: What the rank by all proxies together is called.
 OVERALL = "overall"
@@ -68,7 +69,7 @@ class Ranking:
     @cached_property
     def ranks(self) -> Floats:
         """Rank of each architecture by each proxy [N, P]: 1 is the best, equals share the mean, failures the last."""
-        columns = [ranks(self.values[:, k], direction=way) for k, way in enumerate(self.directions)]
+        columns = [ranks(self.values[:, k], higher_is_better=way > 0) for k, way in enumerate(self.directions)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self), 0))
 
     @cached_property
@@ -131,15 +132,6 @@ class Ranking:
         with replacing(parquet) as beside:
             frame.to_parquet(beside, index=False)
         return csv, parquet
-
-
-def ranks(values: Floats, *, direction: int) -> Floats:
-    """Return ranks [N]: 1 is the best in that direction, equals share the mean of theirs, NaN comes last."""
-    keyed = np.where(np.isnan(values), np.inf, -direction * values)
-    _, place, counts = np.unique(keyed, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    found: Floats = (ends - (counts - 1) / 2)[place.reshape(-1)]
-    return found
 
 
 def left_out(trials: Sequence[Trial], proxies: Sequence[str]) -> dict[str, str]:

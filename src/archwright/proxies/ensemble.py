@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from archwright.core.catalog import find, names
 from archwright.core.errors import ProxyError
+from archwright.core.ranks import ranks
 
 __all__ = ["directed", "mean_rank", "rank_sum", "vote"]
 
@@ -51,7 +52,8 @@ def rank_sum(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, in
 
     Source: TEG-NAS, arXiv:2108.11939, section 3.3.
     """
-    return np.asarray(sum(map(_mid_ranks, _filled(scores, directions))), dtype=np.float64)
+    rows = directed(scores, directions)
+    return np.asarray(sum(ranks(row, higher_is_better=True) for row in rows), dtype=np.float64)
 
 
 def mean_rank(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, int] | None = None) -> Floats:
@@ -76,7 +78,8 @@ def vote(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, int] |
 
     Source: arXiv:2101.08134, section 4 (vote: of two networks the one that most of the proxies prefer).
     """
-    values = _filled(scores, directions)
+    values = directed(scores, directions)
+    values = np.where(np.isnan(values), -np.inf, values)
     n = values.shape[1]
     wins = np.empty(n)
     for start in range(0, n, _BLOCK):
@@ -89,16 +92,3 @@ def vote(scores: Mapping[str, npt.ArrayLike], *, directions: Mapping[str, int] |
         wins[rows] = (votes > 0).sum(axis=1) + ((votes == 0).sum(axis=1) - 1) / 2
     wins /= max(1, n - 1)
     return wins
-
-
-def _filled(scores: Mapping[str, npt.ArrayLike], directions: Mapping[str, int] | None) -> Floats:
-    values = directed(scores, directions)
-    filled: Floats = np.where(np.isnan(values), -np.inf, values)
-    return filled
-
-
-def _mid_ranks(values: Floats) -> Floats:
-    """Return ranks [N] from 1, the highest value; equal values share their mean rank."""
-    _, places, counts = np.unique(-values, return_inverse=True, return_counts=True)
-    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    return ranks

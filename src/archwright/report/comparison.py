@@ -14,6 +14,7 @@ import numpy.typing as npt
 from archwright.coordinate.experiment import Case, Cell, Experiment, ExperimentFolder
 from archwright.coordinate.trial_file import Trials
 from archwright.core.errors import RunError
+from archwright.core.ranks import ranks
 
 __all__ = ["Comparison", "Contest", "Curve", "Entry", "Run", "incumbents", "load_comparison"]
 
@@ -193,15 +194,6 @@ def incumbents(epochs: Sequence[int] | npt.NDArray[np.int32], scores: Sequence[f
         best = np.maximum.accumulate(np.where(visible > before, order, -1))
         places[most == level] = best[most == level]
     return places
-
-
-def ranks(values: Floats, *, higher_is_better: bool) -> Floats:
-    """Return ranks from 1, the best; equal values share the mean of their ranks, NaN comes last."""
-    sign = -1.0 if higher_is_better else 1.0
-    keyed = np.where(np.isnan(values), np.inf, sign * values)
-    below = (keyed[None, :] < keyed[:, None]).sum(axis=1)
-    equal = (keyed[None, :] == keyed[:, None]).sum(axis=1)
-    return np.asarray(below + (equal + 1) / 2, dtype=np.float64)
 
 
 def _runs(trials: Trials) -> tuple[Run, ...]:

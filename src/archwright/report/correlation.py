@@ -10,9 +10,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from archwright.core.ranks import mid_ranks
 from archwright.core.rng import derive
 
-__all__ = ["LEVEL", "RESAMPLES", "Agreement", "Interval", "agreement", "kendall", "mid_ranks", "resamples", "spearman"]
+__all__ = ["LEVEL", "RESAMPLES", "Agreement", "Interval", "agreement", "kendall", "resamples", "spearman"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -138,14 +139,6 @@ def kendall(a: Floats, b: Floats) -> float:
     Source: M. G. Kendall, Biometrika 33 (1945): the treatment of ties.
     """
     return _kendall(a, b).tau
-
-
-def mid_ranks(values: Floats) -> Floats:
-    """Return ranks [N] from 1, the lowest; equal values share the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: Floats = (ends - (counts - 1) / 2)[place.reshape(-1)]
-    return ranks
 
 
 @lru_cache(maxsize=2)

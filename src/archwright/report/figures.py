@@ -8,6 +8,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from archwright.core.ranks import mid_ranks
 from archwright.report import text
 from archwright.report.accounts import colour_of
 from archwright.report.svg import Frame, draw, element, label, path, span, steps, tip
@@ -40,17 +41,10 @@ def spearman(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float | 
     """Return the rank correlation of two vectors [N], ties by mean rank; None if N < 3 or one is constant."""
     if len(a) < 3:
         return None
-    ranks_a, ranks_b = _ranks(a), _ranks(b)
+    ranks_a, ranks_b = mid_ranks(a), mid_ranks(b)
     if np.ptp(ranks_a) == 0 or np.ptp(ranks_b) == 0:
         return None
     return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
-
-
-def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    middle: npt.NDArray[np.float64] = ends - (counts - 1) / 2
-    return middle[inverse]
 
 
 def axis_limits(values: Sequence[float]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from archwright.coordinate.experiment import Case
 from archwright.coordinate.proxy_study import ProxyStudy, StudyFolder, sampled_rows
 from archwright.coordinate.simulate import opened
 from archwright.core.errors import RunError
-from archwright.report.comparison import ranks
+from archwright.core.ranks import ranks
 from archwright.report.correlation import RESAMPLES, Agreement, agreement
 
 if TYPE_CHECKING:

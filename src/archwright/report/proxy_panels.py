@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from archwright.core.ranks import mid_ranks
 from archwright.core.rng import derive
-from archwright.report.correlation import Interval, mid_ranks
+from archwright.report.correlation import Interval
 from archwright.report.proxy_findings import Entry, Section, Target
 
 __all__ = ["Axis", "Bars", "Scatter", "bars", "correlation_text", "scatters"]

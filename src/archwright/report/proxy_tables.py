@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from archwright.core.files import write_atomically
-from archwright.report.comparison import ranks
+from archwright.core.ranks import ranks
 from archwright.report.comparison_tables import as_csv
 from archwright.report.proxy_findings import Entry, Findings, Section
 from archwright.report.significance import Overall
