@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archwright.core.arch import Arch
-from archwright.data.shapes import ImageShape, require_shape
-from archwright.nets.image_ops import Norm, require_counts
-from archwright.nets.initialise import initialise
+from archwright.data.shapes import ImageShape
+from archwright.nets.image_ops import Norm
 from archwright.nets.two_cells import TwoCellNetwork, two_cell_network
 
 if TYPE_CHECKING:
@@ -58,17 +57,14 @@ def build(
     Source: arXiv:1806.09055 (DARTS), section 3.1.2, and its released code; arXiv:2008.09777 (NAS-Bench-301) for
     the defaults. Differs: there is no drop path, which belongs to training.
     """
-    shape = require_shape(shape, ImageShape, space=space.name)
-    require_counts(space.name, channels=channels, cells=cells)
-    model = two_cell_network(
+    return two_cell_network(
         arch,
         space,
         shape,
+        rng=rng,
         channels=channels,
         cells=cells,
         stem=stem,
         auxiliary=auxiliary,
         norm=Norm(batchnorm, affine),
     )
-    initialise(model, rng=rng)
-    return model

@@ -29,21 +29,8 @@ def build(
 ) -> ImageNetwork:
     """Return the network of a cell, freshly initialised as torch initialises its layers.
 
-    It is the network that NAS-Bench-101 has trained for the same cell, blocks that nothing reads left out.
-
-    Args:
-        arch: The cell.
-        space: Its space.
-        shape: Images and classes.
-        rng: Draws the initial parameters.
-        batchnorm: False leaves BatchNorm out.
-        channels: Channels of the first stack.
-        cells: Cells of each stack.
-
-    Raises:
-        ShapeError: if `shape` is not one of images.
-        SpaceError: if a size is not positive, or `channels` are fewer than the vertices that a cell joins.
-        ArchError: if `arch` is not in `space`.
+    It is the network that NAS-Bench-101 has trained for the same cell, blocks that nothing reads left out. Arguments
+    and errors are those of `nets.nb101.build`.
 
     Source: arXiv:2001.10422, section 3; arXiv:1902.09635 for the network. Differs: the one-shot model of that paper is
     another network, of which its architectures are parts.

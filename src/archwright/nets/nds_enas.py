@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archwright.core.arch import Arch
-from archwright.data.shapes import ImageShape, require_shape
-from archwright.nets.image_ops import Norm, require_counts
-from archwright.nets.initialise import initialise
+from archwright.data.shapes import ImageShape
+from archwright.nets.image_ops import Norm
 from archwright.nets.two_cells import TwoCellNetwork, two_cell_network
 
 if TYPE_CHECKING:
@@ -39,17 +38,14 @@ def build(
     Source: arXiv:1905.13214 (NDS), on design spaces of NAS, and the released code that builds its networks. Differs:
     NDS draws `channels` and `cells` for each network along with its cells, so the defaults are just a choice.
     """
-    shape = require_shape(shape, ImageShape, space=space.name)
-    require_counts(space.name, channels=channels, cells=cells)
-    model = two_cell_network(
+    return two_cell_network(
         arch,
         space,
         shape,
+        rng=rng,
         channels=channels,
         cells=cells,
         stem=stem,
         auxiliary=auxiliary,
         norm=Norm(batchnorm, affine),
     )
-    initialise(model, rng=rng)
-    return model

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
 from archwright.core.errors import SpaceError
-from archwright.data.shapes import ImageShape
+from archwright.data.shapes import ImageShape, require_shape
 from archwright.nets.cell_ops import cell_op
 from archwright.nets.image_ops import (
     Conv2d,
@@ -22,8 +23,13 @@ from archwright.nets.image_ops import (
     Norm,
     conv_norm,
     relu_conv_norm,
+    require_counts,
 )
+from archwright.nets.initialise import initialise
 from archwright.spaces.two_cells import Nodes, TwoCells
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["AuxiliaryHead", "Cell", "CellStack", "Plan", "TwoCellNetwork", "two_cell_network"]
 
@@ -189,18 +195,20 @@ def two_cell_network(
     space: TwoCells,
     shape: ImageShape,
     *,
+    rng: np.random.Generator,
     channels: int,
     cells: int,
     stem: bool,
     auxiliary: bool,
     norm: Norm,
 ) -> TwoCellNetwork:
-    """Return the network of two cells, not yet initialised.
+    """Return the network of two cells, freshly initialised as torch initialises its layers.
 
     Args:
         arch: The cells.
         space: Their space.
         shape: Images and classes.
+        rng: Draws the initial parameters.
         channels: Channels of a node of the first cells.
         cells: Number of cells.
         stem: False lets the image go into the first cell.
@@ -208,8 +216,12 @@ def two_cell_network(
         norm: What follows convolutions.
 
     Raises:
-        SpaceError: if an auxiliary head is asked for and the images have another size.
+        ShapeError: if `shape` is not one of images.
+        SpaceError: if a size is not positive, or an auxiliary head is asked for and the images have another size.
+        ArchError: if `arch` is not in `space`.
     """
+    shape = require_shape(shape, ImageShape, space=space.name)
+    require_counts(space.name, channels=channels, cells=cells)
     both = space.nodes(space.require(arch))
     normal, reduction = (Plan(nodes, space.operations, space.concat(nodes)) for nodes in both)
     c_in = _STEM_FACTOR * channels if stem else shape.channels
@@ -219,7 +231,9 @@ def two_cell_network(
         _require_auxiliary(shape, cells)
         head = AuxiliaryHead(stack.widths[stack.auxiliary_place], shape.classes, norm=norm)
     front = conv_norm(shape.channels, c_in, 3, norm=norm) if stem else None
-    return TwoCellNetwork(front, stack, classes=shape.classes, auxiliary=head)
+    model = TwoCellNetwork(front, stack, classes=shape.classes, auxiliary=head)
+    initialise(model, rng=rng)
+    return model
 
 
 def _require_auxiliary(shape: ImageShape, cells: int) -> None:
