@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from archwright.core.arch import Arch
 from archwright.core.errors import EncodingError
 from archwright.core.rng import derive
-from archwright.encode.batch import EdgeBatch, GraphBatch
+from archwright.encode.batch import EdgeBatch, GraphBatch, n_cells
 from archwright.encode.flow import Flow, InfoPropagation, flow_of
 from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
@@ -64,17 +64,15 @@ class Vocabulary:
         names = list(enumerate(space.op_names))
         none = tuple(k for k, name in names if name in ("none", "zero"))
         skip = [k for k, name in names if "skip" in name or name == "identity"]
-        one = [space.random(rng=derive(0, "vocabulary"))]
         if hasattr(space, "cells"):
-            edges = EdgeBatch.of(space, one)
-            inputs, cells = edges.n_inputs, edges.ops.shape[1]
+            edges = EdgeBatch.of(space, [space.random(rng=derive(0, "vocabulary"))])
+            inputs = edges.n_inputs
             # A number beyond the operations to choose from marks the way into the output.
             skip += [k for k, name in names if name.startswith("input") and bool((edges.ops == k).any())]
         else:
             inputs = max(1, sum(name.startswith("input") for name in space.op_names))
-            cells = len(space.graphs(one[0]))
         fixed = {*none, *skip, *(k for k, name in names if "pool" in name)}
-        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, cells)
+        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, n_cells(space))
 
 
 class Gates(EncoderNetwork):

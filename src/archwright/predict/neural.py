@@ -19,6 +19,7 @@ from archwright.core.errors import PredictorError
 from archwright.core.trial import Evidence, Prediction
 from archwright.encode.network import EncoderNetwork
 from archwright.predict.losses import pairwise_hinge, squared_error
+from archwright.predict.training_set import require_scores
 from archwright.spaces.base import Space
 
 __all__ = ["NeuralPredictor", "Training"]
@@ -105,12 +106,7 @@ class NeuralPredictor:
         Raises:
             PredictorError: if there are not as many scores as architectures, fewer than two, or one is not finite.
         """
-        scores = np.asarray(scores, dtype=np.float64)
-        if len(evidence) != len(scores) or len(scores) < 2 or not np.isfinite(scores).all():
-            raise PredictorError(
-                f"a predictor needs two finite scores or more, one for each architecture, but got {len(scores)} scores "
-                f"for {len(evidence)} architectures"
-            )
+        scores = require_scores(evidence, scores)
         if self.training.loss == "mse":
             self._mean, self._std = float(scores.mean()), float(scores.std()) or 1.0
         # Layers draw their first weights from the global generator, which is given back as it was.

@@ -17,6 +17,7 @@ from archwright.core.catalog import find
 from archwright.core.errors import EncodingError, MissingExtraError, PredictorError
 from archwright.core.protocols import Encoder
 from archwright.core.trial import Evidence, Prediction
+from archwright.predict.training_set import require_scores
 from archwright.spaces.base import Space
 
 __all__ = ["EncodedPredictor", "RefitPredictor", "library"]
@@ -46,12 +47,7 @@ class RefitPredictor(ABC):
             PredictorError: if there are not as many scores as architectures, fewer than two, or one is not finite.
             MissingExtraError: if the library behind it is not installed.
         """
-        scores = np.asarray(scores, dtype=np.float64)
-        if len(evidence) != len(scores) or len(scores) < 2 or not np.isfinite(scores).all():
-            raise PredictorError(
-                f"a predictor needs two finite scores or more, one for each architecture, but got {len(scores)} scores "
-                f"for {len(evidence)} architectures"
-            )
+        scores = require_scores(evidence, scores)
         archs = tuple(self.space.require(each.arch) for each in evidence)
         self._refit(archs, scores, int(rng.integers(2**31 - 1)))
         return self
