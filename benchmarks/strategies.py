@@ -171,31 +171,25 @@ def report(table: Table, proxies: list[Proxy], *, seeds: int, explored: int, kep
                 searcher, filter_s = made(seed)
                 runs.append(search(table, searcher, filter_s=filter_s, seed=seed))
             print(told(name, runs, table.target), flush=True)
-    proxy, score = proxies[0], proxies[0].of(table.space)
+    proxy = proxies[0]
     print(f"\nRandom noise among the {kept} candidates of halving, {proxy.name}:\n\n{HEAD}")
     for noise in NOISE:
-        runs = [
-            search(
-                table,
-                recipes.atlas(table.space, score, table.epochs, explored=explored, kept=kept, noise=noise, seed=k),
-                filter_s=explored * proxy.score_s,
-                seed=k,
-            )
-            for k in range(seeds)
-        ]
+        runs = halved(table, proxy, seeds=seeds, explored=explored, kept=kept, noise=noise)
         print(told(f"RND {noise:.0%}", runs, table.target))
     print(f"\nNumber K of candidates of halving, {proxy.name}, M = {explored}:\n\n{HEAD}")
     for number in KEPT:
-        runs = [
-            search(
-                table,
-                recipes.atlas(table.space, score, table.epochs, explored=explored, kept=number, seed=k),
-                filter_s=explored * proxy.score_s,
-                seed=k,
-            )
-            for k in range(seeds)
-        ]
+        runs = halved(table, proxy, seeds=seeds, explored=explored, kept=number, noise=0.0)
         print(told(f"K = {number}", runs, table.target))
+
+
+def halved(table: Table, proxy: Proxy, *, seeds: int, explored: int, kept: int, noise: float) -> list[Run]:
+    """Return runs of filtering with successive halving."""
+    score, filter_s, runs = proxy.of(table.space), explored * proxy.score_s, []
+    for seed in range(seeds):
+        settings = {"explored": explored, "kept": kept, "noise": noise, "seed": seed}
+        searcher = recipes.atlas(table.space, score, table.epochs, **settings)
+        runs.append(search(table, searcher, filter_s=filter_s, seed=seed))
+    return runs
 
 
 def free_proxies(table: Table, names: list[str]) -> list[Proxy]:
