@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
 
+from archwright.cli.network_options import Init, Size, read_scheme, read_sizes
+from archwright.cli.table_options import read_names
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,7 +25,7 @@ EXAMPLE = (
 )
 
 _SAMPLE, _SEEDS, _BATCH = 2000, 5, 64
-_NETWORKS, _FOREIGN, _HOW = "The networks and what they see", "Scores that were computed elsewhere", "How it is done"
+_SEEN, _FOREIGN, _HOW = "What the networks see", "Scores that were computed elsewhere", "How it is done"
 
 
 def proxies(
@@ -46,28 +49,17 @@ def proxies(
         list[str] | None,
         Option(
             help="Images or a table for all outcomes, or OUTCOME=SOURCE for some. Repeatable. Else Gaussian noise.",
-            rich_help_panel=_NETWORKS,
+            rich_help_panel=_SEEN,
             show_default=False,
         ),
     ] = None,
-    target: Annotated[
-        str, Option(help="Column to predict, where the data is a table.", rich_help_panel=_NETWORKS)
-    ] = "",
-    batch: Annotated[int, Option(help="Inputs of a batch.", min=1, rich_help_panel=_NETWORKS)] = _BATCH,
+    target: Annotated[str, Option(help="Column to predict, where the data is a table.", rich_help_panel=_SEEN)] = "",
+    batch: Annotated[int, Option(help="Inputs of a batch.", min=1, rich_help_panel=_SEEN)] = _BATCH,
     balanced: Annotated[
-        bool, Option("--balanced", help="As many inputs of each class.", rich_help_panel=_NETWORKS)
+        bool, Option("--balanced", help="As many inputs of each class.", rich_help_panel=_SEEN)
     ] = False,
-    size: Annotated[
-        list[str] | None,
-        Option(
-            help="Size of the networks: channels=8. Repeatable; else the benchmark's own.",
-            rich_help_panel=_NETWORKS,
-            show_default=False,
-        ),
-    ] = None,
-    init: Annotated[
-        str, Option(help="Weights: torch, kaiming, kaiming_fan_out, xavier or lecun.", rich_help_panel=_NETWORKS)
-    ] = "torch",
+    size: Size = None,
+    init: Init = "torch",
     from_: Annotated[
         Path | None,
         Option(
@@ -89,10 +81,11 @@ def proxies(
 ) -> None:
     """Say how well proxies rank a benchmark's architectures: correlations, intervals, seconds, charts. Resumable."""
     from archwright.cli.bench_run import watching
-    from archwright.cli.network_options import read_scheme, read_sizes
     from archwright.coordinate.proxy_scoring import import_scores, score_study
     from archwright.coordinate.proxy_study import Inputs, ProxyStudy, StudyFolder
+    from archwright.coordinate.rank_options import proxy_names
     from archwright.coordinate.session import cores
+    from archwright.core.catalog import require_known
     from archwright.report.proxy_html import write_study
 
     shown = _axis(axis)
@@ -100,7 +93,9 @@ def proxies(
         cases = _cases(bench, dataset=dataset, report=report_outcome)
         source, sources = _sources(data or [], cases)
         inputs = Inputs(source, target, batch, read_sizes(size or []), balanced, read_scheme(init))
-        chosen = _names(proxies) if from_ else _proxies(proxies)
+        chosen = _names(proxies) if from_ else proxy_names(proxies)
+        if not from_:
+            require_known("proxy", chosen)
         wanted = ProxyStudy(cases, chosen, seeds, sample, inputs, sources, lower=_names(lower_is_better))
     else:
         wanted = StudyFolder(out).load()
@@ -120,19 +115,6 @@ def _cases(benches: Sequence[str], *, dataset: str, report: str) -> tuple[Case, 
     # A comma after a colon separates outcomes.
     texts = [part for text in benches for part in ([text] if ":" in text else _names(text))]
     return named_cases(texts, dataset=dataset, report=report)
-
-
-def _proxies(text: str) -> tuple[str, ...]:
-    """Return the names, all of them known."""
-    from archwright.core.catalog import names, suggestion
-    from archwright.core.errors import UnknownNameError
-
-    known = names("proxy")
-    chosen = known if text.strip() == "all" else _names(text)
-    for name in chosen:
-        if name not in known:
-            raise UnknownNameError(f"no proxy {name!r}. {suggestion(name, known)}")
-    return chosen
 
 
 def _sources(data: Sequence[str], cases: Sequence[Case]) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -159,7 +141,7 @@ def _sources(data: Sequence[str], cases: Sequence[Case]) -> tuple[str, tuple[tup
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    return tuple(dict.fromkeys(read_names(text)))
 
 
 def _axis(text: str) -> Literal["rank", "value"]:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archwright.nets.initialise import Scheme
 
-__all__ = ["read_scheme", "read_sizes"]
+__all__ = ["PANEL", "Init", "Size", "read_scheme", "read_sizes"]
+
+PANEL = "The networks"
+
+Size = Annotated[
+    list[str] | None,
+    Option(
+        help="Size of the networks: channels=8,cells=1. Repeatable; else the benchmark's own.",
+        rich_help_panel=PANEL,
+        show_default=False,
+    ),
+]
+Init = Annotated[str, Option(help="Weights: torch, kaiming, kaiming_fan_out, xavier or lecun.", rich_help_panel=PANEL)]
 
 
 def read_sizes(texts: Sequence[str]) -> tuple[tuple[str, int | float | bool], ...]:

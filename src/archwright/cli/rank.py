@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from archwright.cli.network_options import PANEL, Init, Size, read_scheme, read_sizes
+
 if TYPE_CHECKING:
     from archwright.coordinate.rank_options import RankFolder
     from archwright.coordinate.ranked import Ranking
@@ -22,7 +24,7 @@ EXAMPLE = (
     "--size channels=8,cells=1 --out my-ranking"
 )
 
-_DATA, _NETWORKS, _HOW = "The data", "The networks", "How it is done"
+_DATA, _HOW = "The data", "How it is done"
 #: Columns of the printed table: more proxies than this are told by their names only.
 _COLUMNS = 4
 
@@ -53,19 +55,10 @@ def rank(
         Option(help="Scale image files to so many pixels: 32, or 32x48 (height first).", rich_help_panel=_DATA),
     ] = None,
     target: Annotated[str, Option(help="Column of a table to predict.", rich_help_panel=_DATA)] = "target",
-    size: Annotated[
-        list[str] | None,
-        Option(
-            help="Size of the networks: channels=8,cells=1. Repeatable; else the benchmark's own.",
-            rich_help_panel=_NETWORKS,
-            show_default=False,
-        ),
-    ] = None,
-    init: Annotated[
-        str, Option(help="Weights: torch, kaiming, kaiming_fan_out, xavier or lecun.", rich_help_panel=_NETWORKS)
-    ] = "torch",
+    size: Size = None,
+    init: Init = "torch",
     repeats: Annotated[
-        int, Option(help="Networks and batches per architecture; scores are means.", rich_help_panel=_NETWORKS)
+        int, Option(help="Networks and batches per architecture; scores are means.", rich_help_panel=PANEL)
     ] = 1,
     seed: Annotated[int, Option(help="Seed of everything random.", rich_help_panel=_HOW)] = 0,
     workers: Annotated[
@@ -81,7 +74,6 @@ def rank(
 ) -> None:
     """Rank architectures by zero-cost proxies on your data: nothing is trained. The same command goes on."""
     from archwright.cli.bench_run import watching
-    from archwright.cli.network_options import read_scheme, read_sizes
     from archwright.coordinate.rank_options import RankFolder, default_folder
     from archwright.coordinate.ranking import rank as run_rank
     from archwright.coordinate.ranking import resume_ranking

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archwright.coordinate.contestant import Contestant
+from archwright.coordinate.kept import read_record
 from archwright.coordinate.trial_file import Trials, read_trials
 from archwright.core.budget import Budget
-from archwright.core.errors import BenchError, BudgetError, NasError, RunError
+from archwright.core.errors import BenchError, BudgetError, RunError
 from archwright.core.files import write_atomically
 
 if TYPE_CHECKING:
@@ -198,17 +199,38 @@ class Experiment:
                 f"an experiment has one budget for all, here {_said(self)}, but {_said(wanted)} was given; choose "
                 "another folder with --out"
             )
-        cases = {case.name: case for case in self.cases}
-        for case in wanted.cases:
-            known = cases.setdefault(case.name, case)
-            if known != replace(case, folder=known.folder):
-                what = "reports another outcome" if known.report != case.report else "is another benchmark now"
-                raise RunError(f"{case.name} {what} than in this experiment; choose another folder with --out")
-        # A benchmark may have moved; its checksum says that it is the same.
-        moved = {case.name: case.folder for case in wanted.cases}
-        both = tuple(replace(case, folder=moved.get(case.name, case.folder)) for case in cases.values())
+
+        def refused(known: Case, case: Case) -> str:
+            what = "reports another outcome" if known.report != case.report else "is another benchmark now"
+            return f"{case.name} {what} than in this experiment"
+
+        both = joined_cases(self.cases, wanted.cases, refused)
         contestants = dict.fromkeys((*self.contestants, *wanted.contestants))
         return replace(self, cases=both, contestants=tuple(contestants), seeds=max(self.seeds, wanted.seeds))
+
+
+def joined_cases(
+    ours: Sequence[Case], wanted: Sequence[Case], refused: Callable[[Case, Case], str]
+) -> tuple[Case, ...]:
+    """Return our cases and the wanted ones, each once.
+
+    A benchmark may have moved: its checksum says that it is the same, and the wanted folder counts.
+
+    Args:
+        ours: The cases of a record.
+        wanted: Cases to add.
+        refused: Says how a case and ours of the same name differ.
+
+    Raises:
+        RunError: if two of the same name differ in more than the folder.
+    """
+    cases = {case.name: case for case in ours}
+    for case in wanted:
+        known = cases.setdefault(case.name, case)
+        if known != replace(case, folder=known.folder):
+            raise RunError(f"{refused(known, case)}; choose another folder with --out")
+    moved = {case.name: case.folder for case in wanted}
+    return tuple(replace(case, folder=moved.get(case.name, case.folder)) for case in cases.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,19 +290,8 @@ class ExperimentFolder:
         Raises:
             RunError: if there is none, or its record is damaged.
         """
-        try:
-            said = json.loads(self.record.read_bytes())
-            if said["format"] != FORMAT:
-                raise RunError(f"{self.record} has format {said['format']}, but this version reads {FORMAT}")
-            return Experiment.from_json(said)
-        except FileNotFoundError:
-            raise RunError(
-                f"{self.path} must be the folder of `archwright bench run`, but holds no experiment"
-            ) from None
-        except NasError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.record} is damaged: {' '.join(str(error).split())[:100]}") from error
+        missing = f"{self.path} must be the folder of `archwright bench run`, but holds no experiment"
+        return read_record(self.record, Experiment.from_json, format=FORMAT, missing=missing)
 
     def joined(self, wanted: Experiment) -> Experiment:
         """Return the experiment that is here together with `wanted`. Changes nothing.

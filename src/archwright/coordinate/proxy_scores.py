@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from archwright.core.errors import BenchError, RunError
-from archwright.core.files import replacing
+from archwright.coordinate.kept import read_results, write_results
+from archwright.core.errors import BenchError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from archwright.bench.table import Bench
 
@@ -101,15 +101,11 @@ def write_scores(path: Path, scores: pd.DataFrame) -> None:
         RunError: if it cannot be written (exit code 1).
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns = {name: pa.array(scores[name].to_numpy()) for name, kind in COLUMNS.items() if kind != "str"}
     for name in COLUMNS.keys() - columns.keys():
         columns[name] = pa.array(scores[name].to_list(), pa.string()).dictionary_encode()
-    table = pa.table({name: columns[name] for name in COLUMNS})
-    table = table.replace_schema_metadata({_KEY: json.dumps({"format": _FORMAT}).encode()})
-    with replacing(path) as beside:
-        pq.write_table(table, beside, compression="zstd")
+    write_results(path, pa.table({name: columns[name] for name in COLUMNS}), {"format": _FORMAT}, key=_KEY)
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -119,19 +115,12 @@ def read_scores(path: Path) -> pd.DataFrame:
         RunError: if the file is damaged, or no such file.
     """
     import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        table = pq.read_table(path)
-        said = json.loads((table.schema.metadata or {})[_KEY])
-        if said["format"] != _FORMAT:
-            raise RunError(f"{path} has format {said['format']}, but this version reads {_FORMAT}: update archwright")
+    def made(table: pa.Table, said: Mapping[str, Any]) -> pd.DataFrame:
         columns = {name: table[name].to_pandas(strings_to_categorical=False) for name in COLUMNS}
         return pd.DataFrame(columns).astype(COLUMNS)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        cause = " ".join(str(error).split())[:100]
-        raise RunError(f"{path} is damaged ({cause}); remove it, and its scores are computed again") from error
+
+    return read_results(path, made, key=_KEY, format=_FORMAT, lost="its scores are computed again")
 
 
 def foreign(path: Path, bench: Bench, *, proxies: Sequence[str] = ()) -> Foreign:

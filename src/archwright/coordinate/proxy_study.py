@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from archwright.coordinate.experiment import Case
+from archwright.coordinate.experiment import Case, joined_cases
+from archwright.coordinate.kept import read_record
 from archwright.coordinate.proxy_scores import joined, read_scores
 from archwright.core.catalog import suggestion
-from archwright.core.errors import BenchError, NasError, RunError, UnknownNameError
+from archwright.core.errors import BenchError, RunError, UnknownNameError
 from archwright.core.files import write_atomically
 from archwright.core.rng import derive
 
@@ -159,23 +160,17 @@ class ProxyStudy:
                 f"a study has one kind of networks and data for all, here {_said(self)}, but {_said(wanted)} was "
                 "given; choose another folder with --out"
             )
-        cases = {case.name: case for case in self.cases}
+        cases = joined_cases(self.cases, wanted.cases, lambda _, case: f"{case.name} is not the one of this study")
         sources = dict(self.sources)
-        for case in wanted.cases:
-            known = cases.setdefault(case.name, case)
-            if known != replace(case, folder=known.folder):
-                raise RunError(f"{case.name} is not the one of this study; choose another folder with --out")
         for name, source in wanted.sources:
             if sources.setdefault(name, source) != source:
                 raise RunError(
                     f"{name} is studied on {sources[name]} here, but {source} was given; choose another folder with "
                     "--out"
                 )
-        # A benchmark may have moved; its checksum says that it is the same.
-        moved = {case.name: case.folder for case in wanted.cases}
         return replace(
             self,
-            cases=tuple(replace(case, folder=moved.get(case.name, case.folder)) for case in cases.values()),
+            cases=cases,
             proxies=tuple(dict.fromkeys((*self.proxies, *wanted.proxies))),
             seeds=max(self.seeds, wanted.seeds),
             sample=None if None in (self.sample, wanted.sample) else max(self.sample or 0, wanted.sample or 0),
@@ -241,20 +236,11 @@ class StudyFolder:
         Raises:
             RunError: if there is none, or its record is damaged.
         """
-        try:
-            said = json.loads(self.record.read_bytes())
-            if said["format"] != FORMAT:
-                raise RunError(f"{self.record} has format {said['format']}, but this version reads {FORMAT}")
-            return ProxyStudy.from_json(said)
-        except FileNotFoundError:
-            raise RunError(
-                f"{self.path} must be the folder of `archwright bench proxies`, but holds no study; give a benchmark "
-                "with --bench"
-            ) from None
-        except NasError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.record} is damaged: {' '.join(str(error).split())[:100]}") from error
+        missing = (
+            f"{self.path} must be the folder of `archwright bench proxies`, but holds no study; give a benchmark with "
+            "--bench"
+        )
+        return read_record(self.record, ProxyStudy.from_json, format=FORMAT, missing=missing)
 
     def joined(self, wanted: ProxyStudy) -> ProxyStudy:
         """Return the study that is here together with `wanted`. Changes nothing.

@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archwright.core.catalog import names, suggestion
-from archwright.core.errors import RunError, UnknownNameError
+from archwright.coordinate.kept import read_record
+from archwright.core.catalog import names, require_known
+from archwright.core.errors import RunError
 from archwright.core.files import write_atomically
 
 if TYPE_CHECKING:
@@ -57,10 +58,7 @@ class RankOptions:
                 raise RunError(f"a ranking needs a {name} of one or more, but {value} was given")
         if not self.proxies:
             raise RunError("a ranking needs a proxy or more, but none was named")
-        known = names("proxy")
-        for name in self.proxies:
-            if name not in known:
-                raise UnknownNameError(f"no proxy {name!r}. {suggestion(name, known)}")
+        require_known("proxy", self.proxies)
 
 
 def proxy_names(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -123,16 +121,8 @@ class RankFolder:
         Raises:
             RunError: if there is none, or it is damaged.
         """
-        try:
-            said: dict[str, Any] = json.loads(self.record.read_bytes())
-            known = said["format"]
-        except FileNotFoundError:
-            raise RunError(f"{self.path} must be the folder of `archwright rank`, but holds no ranking") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.record} is damaged: {' '.join(str(error).split())[:100]}") from error
-        if known != FORMAT:
-            raise RunError(f"{self.record} has format {known}, but this version reads {FORMAT}")
-        return said
+        missing = f"{self.path} must be the folder of `archwright rank`, but holds no ranking"
+        return read_record(self.record, dict, format=FORMAT, missing=missing)
 
     def save(self, record: Mapping[str, Any]) -> None:
         """Write the record in one step.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from archwright.core.errors import RunError
-from archwright.core.files import replacing
+from archwright.coordinate.kept import read_results, write_results
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Trials", "read_trials", "write_trials"]
 
@@ -95,15 +96,11 @@ def write_trials(path: Path, trials: Trials) -> None:
         RunError: if it cannot be written (exit code 1).
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns = {name: pa.array(getattr(trials, name)) for name in _DTYPES if name != "arch"}
     columns["arch"] = pa.array(trials.arch, pa.string()).dictionary_encode()
-    table = pa.table({name: columns[name] for name in _DTYPES})
     said = {"format": _FORMAT, "seeds": trials.seeds}
-    table = table.replace_schema_metadata({_KEY: json.dumps(said).encode()})
-    with replacing(path) as beside:
-        pq.write_table(table, beside, compression="zstd")
+    write_results(path, pa.table({name: columns[name] for name in _DTYPES}), said, key=_KEY)
 
 
 def read_trials(path: Path) -> Trials:
@@ -112,20 +109,11 @@ def read_trials(path: Path) -> Trials:
     Raises:
         RunError: if the file is damaged, or no such file.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        table = pq.read_table(path)
-        said = json.loads((table.schema.metadata or {})[_KEY])
-        if said["format"] != _FORMAT:
-            raise RunError(f"{path} has format {said['format']}, but this version reads {_FORMAT}: update archwright")
-        columns = [_column(table[name], dtype) for name, dtype in _DTYPES.items()]
-        seeds: Sequence[int] = said["seeds"]
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        cause = " ".join(str(error).split())[:100]
-        raise RunError(f"{path} is damaged ({cause}); remove it, and its runs are done again") from error
-    return Trials(tuple(seeds), *columns)
+    def made(table: pa.Table, said: Mapping[str, Any]) -> Trials:
+        return Trials(tuple(said["seeds"]), *(_column(table[name], dtype) for name, dtype in _DTYPES.items()))
+
+    return read_results(path, made, key=_KEY, format=_FORMAT, lost="its runs are done again")
 
 
 def _column(column: Any, dtype: Any) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from archwright.core.errors import UnknownNameError
 
-__all__ = ["CATALOGUE", "find", "names", "suggestion"]
+__all__ = ["CATALOGUE", "find", "names", "require_known", "suggestion"]
 
 #: kind -> name -> "module:attribute". The attribute is a class or a function.
 CATALOGUE: dict[str, dict[str, str]] = {
@@ -152,12 +152,26 @@ def find(kind: str, name: str) -> Any:
     place = CATALOGUE.get(kind, {}).get(name)
     if place is None:
         # Only now: asking for plug-ins reads the metadata of every installed package, milliseconds.
-        entries = _entries(kind)
-        if name not in entries:
-            raise UnknownNameError(f"no {kind} {name!r}. {suggestion(name, entries)}")
-        place = entries[name]
+        place = _known(kind, name, _entries(kind))
     module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def require_known(kind: str, given: Iterable[str]) -> None:
+    """Accept names that `find` would find; nothing is loaded.
+
+    Raises:
+        UnknownNameError: if the catalogue has no such name; the message offers the nearest one.
+    """
+    entries = _entries(kind)
+    for name in given:
+        _known(kind, name, entries)
+
+
+def _known(kind: str, name: str, entries: dict[str, str]) -> str:
+    if name not in entries:
+        raise UnknownNameError(f"no {kind} {name!r}. {suggestion(name, entries)}")
+    return entries[name]
 
 
 def _entries(kind: str) -> dict[str, str]:
