@@ -12,12 +12,13 @@ import random
 import re
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archwright.bench.pickle_source import Source
@@ -253,7 +254,7 @@ def deep(n: int) -> bytes:
         (b"", "ends in the middle"),
         (b"}(K\x01u.", "sets items of no dict"),
         (b"}]K\x01s.", "must have plain keys"),
-        (b"cnumpy\ndtype\n(S'f8'\ntR\x94.", None),
+        (b"cnumpy\ndtype\n(S'f8'\ntR\x94.", "must hold data only"),
         (b"\x8c\x02\xff\xfe.", "UnicodeDecodeError"),
         (pickle.dumps(np.arange(4.0), protocol=2)[:-20] + b".", "must"),
     ],
@@ -293,8 +294,25 @@ def test_every_cut_of_a_file_is_an_error_of_one_line() -> None:
             assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("inside", [lambda x: x, lambda x: [1, (x,)], lambda x: {"a": {"b": [x]}}])
+@pytest.mark.parametrize("left", [np.dtype("f8"), np.ndarray, collections.OrderedDict])
+def test_a_name_or_type_left_among_the_values_is_refused(left: object, inside: Callable[[object], object]) -> None:
+    with pytest.raises(UnsafeFileError, match="must hold data only") as caught:
+        load(pickle.dumps(inside(left)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_holds_itself_is_read() -> None:
+    value: list[object] = [1]
+    value.append(value)
+    found = load(pickle.dumps(value))
+    assert found[0] == 1
+    assert found[1] is found
+
+
 @settings(deadline=None, max_examples=300)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 8), protocol=st.sampled_from(PROTOCOLS))
+@example(seed=42587870, n=1, protocol=0)
 def test_changed_bytes_give_a_value_or_an_error_of_ours(seed: int, n: int, protocol: int) -> None:
     value = {"a": [1, 2.5, "x", (3, None)], "k": {f"x-valid@{i}": 0.5 for i in range(10)}, "n": np.arange(3)}
     data = bytearray(pickle.dumps(value, protocol=protocol))

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from archwright.core.errors import BenchError, UnsafeFileError
 
-__all__ = ["ARRAYS", "PLAIN_KEYS", "Builder", "DType", "Name", "set_state"]
+__all__ = ["ARRAYS", "PLAIN_KEYS", "Builder", "DType", "Name", "require_data", "set_state"]
 
 Builder = Callable[..., Any]
 
 #: Types of keys of dicts and of members of sets, besides tuples of these.
 PLAIN_KEYS = frozenset({str, int, float, bool, bytes, type(None)})
+#: Types of values with nothing inside that could be anything but data.
+_LEAVES = frozenset({*PLAIN_KEYS, complex, bytearray, set, frozenset, np.ndarray})
 #: Codes of numbers and texts of fixed size; `O`, an object, is not one of them.
 _CODE = re.compile(r"[<>|=]?(?:[biufc][0-9]{1,2}|[?]|[SU][0-9]{1,6})")
 
@@ -45,6 +47,25 @@ class DType:
         if any(part is not None for part in state[2:5]):
             raise UnsafeFileError("arrays in a file must hold numbers or texts, but one has a dtype with fields")
         self.dtype = self.dtype.newbyteorder(state[1])
+
+
+def require_data(value: Any) -> None:
+    """Check that what a pickle gave is data to the bottom, and no stand-in of a name or of a type was left in it.
+
+    Raises:
+        UnsafeFileError: if one was.
+    """
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Name | DType):
+            what = f"the name {each.text!r}" if isinstance(each, Name) else f"the dtype {each.dtype.str!r}"
+            raise UnsafeFileError(f"a pickle must hold data only, but {what} is one of its values; refused")
+        if isinstance(each, dict | list | tuple) and id(each) not in seen:
+            seen.add(id(each))
+            inside = each.values() if isinstance(each, dict) else each
+            waiting += [part for part in inside if type(part) not in _LEAVES]
 
 
 class _NdArray:

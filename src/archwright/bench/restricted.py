@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from archwright.bench.pickle_globals import ARRAYS, Builder
+from archwright.bench.pickle_globals import ARRAYS, Builder, require_data
 from archwright.bench.pickle_machine import Machine
 from archwright.bench.pickle_source import Source
 from archwright.core.errors import BenchError, NasError
@@ -88,7 +88,7 @@ def load_pickle(
     """
     machine = Machine(source, allowed=allowed, each_dict=each_dict, persistent=persistent)
     try:
-        return machine.run()
+        value = machine.run()
     except NasError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
@@ -96,3 +96,5 @@ def load_pickle(
         raise BenchError(
             f"{source.name} must be a pickle, but it cannot be read ({problem}); fetch it again"
         ) from error
+    require_data(value)
+    return value
