@@ -1,6 +1,6 @@
 """A performance predictor of an encoder and a head, trained on scores or on their order."""
 
-# N architectures, B of a batch, H heads
+# N architectures, B of a batch, T columns of scores: one here, more where a subclass learns several
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from archwright.predict.losses import pairwise_hinge, squared_error
 from archwright.predict.training_set import require_scores
 from archwright.spaces.base import Space
 
-__all__ = ["NeuralPredictor", "Training"]
+__all__ = ["NeuralPredictor", "Scorer", "Training", "perceptron"]
 
 #: Architectures of one forward pass outside of training.
 _BATCH = 1024
@@ -96,8 +96,8 @@ class NeuralPredictor:
         self.space, self.encoder, self.settings = space, encoder, dict(settings or {})
         self.head, self.training, self.on_epoch = tuple(head), training or Training(), on_epoch
         self._maker: Callable[..., EncoderNetwork] = find("encoder_network", encoder)
-        self._net: _Scorer | None = None
-        self._mean, self._std = 0.0, 1.0
+        self._net: Scorer | None = None
+        self._mean, self._std = np.zeros(()), np.ones(())
         self._prepared: tuple[tuple[Arch, ...], Any] | None = None
 
     def fit(self, evidence: Sequence[Evidence], scores: Floats, *, rng: np.random.Generator) -> Self:
@@ -106,9 +106,14 @@ class NeuralPredictor:
         Raises:
             PredictorError: if there are not as many scores as architectures, fewer than two, or one is not finite.
         """
-        scores = require_scores(evidence, scores)
+        return self._learn(evidence, require_scores(evidence, scores), rng)
+
+    def _learn(self, evidence: Sequence[Evidence], scores: Floats, rng: np.random.Generator) -> Self:
+        """Train on scores [N] or [N, T]."""
+        self._mean, self._std = np.zeros(scores.shape[1:]), np.ones(scores.shape[1:])
         if self.training.loss == "mse":
-            self._mean, self._std = float(scores.mean()), float(scores.std()) or 1.0
+            std = scores.std(axis=0)
+            self._mean, self._std = scores.mean(axis=0), np.where(std > 0, std, 1.0)
         # Layers draw their first weights from the global generator, which is given back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**63 - 1)))
@@ -122,11 +127,15 @@ class NeuralPredictor:
         Raises:
             PredictorError: if it was not fitted.
         """
+        return Prediction(self._scores(evidence))
+
+    def _scores(self, evidence: Sequence[Evidence]) -> Floats:
+        """Return predicted scores [B] or [B, T]."""
         if self._net is None:
             raise PredictorError("a predictor must be fitted, or read from a file, before it predicts")
         archs = tuple(each.arch for each in evidence)
         if not archs:
-            return Prediction(np.zeros(0))
+            return np.zeros((0, *self._mean.shape))
         if self._prepared is None or self._prepared[0] != archs:
             self._prepared = (archs, self._net.encoder.prepare(archs))
         batch = self._prepared[1]
@@ -134,7 +143,8 @@ class NeuralPredictor:
         with torch.inference_mode():
             parts = [self._net(batch.take(slice(at, at + _BATCH))) for at in range(0, len(archs), _BATCH)]
         self._net.train()
-        return Prediction(torch.cat(parts).double().numpy() * self._std + self._mean)
+        scores: Floats = torch.cat(parts).double().numpy() * self._std + self._mean
+        return scores
 
     def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return what a fitted predictor is: values for JSON, and arrays.
@@ -149,8 +159,8 @@ class NeuralPredictor:
             "settings": self.settings,
             "head": list(self.head),
             "training": asdict(self.training),
-            "mean": self._mean,
-            "std": self._std,
+            "mean": self._mean.tolist(),
+            "std": self._std.tolist(),
         }
         return values, {name: tensor.cpu().numpy() for name, tensor in self._net.state_dict().items()}
 
@@ -162,9 +172,8 @@ class NeuralPredictor:
             PredictorError: if values and arrays do not belong together.
         """
         try:
-            settings = {key: values[key] for key in ("encoder", "settings", "head")}
-            made = cls(space, **settings, training=Training(**values["training"]))
-            made._mean, made._std = float(values["mean"]), float(values["std"])
+            made = cls(space, **cls._arguments(values))
+            made._mean, made._std = np.asarray(values["mean"], float), np.asarray(values["std"], float)
             with torch.random.fork_rng(devices=[]):
                 made._net = made._fresh()
             made._net.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
@@ -172,13 +181,24 @@ class NeuralPredictor:
             raise PredictorError(f"this is no neural predictor of {space.name!r}: {error}") from error
         return made
 
-    def _fresh(self) -> _Scorer:
+    @classmethod
+    def _arguments(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keyword arguments that make the predictor of a state."""
+        settings = {key: values[key] for key in ("encoder", "settings", "head")}
+        return {**settings, "training": Training(**values["training"])}
+
+    def _fresh(self) -> Scorer:
+        """Return a new network of an encoder and what turns encodings into scores."""
+        encoder = self._new_encoder(self.settings)
+        return Scorer(encoder, perceptron(encoder.dim, self.head))
+
+    def _new_encoder(self, settings: Mapping[str, Any]) -> EncoderNetwork:
         try:
-            return _Scorer(self._maker(self.space, **self.settings), self.head)
+            return self._maker(self.space, **settings)
         except TypeError as error:
             raise PredictorError(f"encoder {self.encoder!r} cannot be made: {error}") from error
 
-    def _train(self, net: _Scorer, archs: Sequence[Arch], scores: Floats, rng: np.random.Generator) -> None:
+    def _train(self, net: Scorer, archs: Sequence[Arch], scores: Floats, rng: np.random.Generator) -> None:
         how, batch = self.training, net.encoder.prepare(archs)
         truth = torch.from_numpy((scores - self._mean) / self._std).float()
         adam = torch.optim.Adam(net.parameters(), lr=how.lr, fused=True)
@@ -201,20 +221,23 @@ class NeuralPredictor:
         return squared_error(predicted, truth)
 
 
-class _Scorer(nn.Module):
+class Scorer(nn.Module):
     """Encoder and head."""
 
-    def __init__(self, encoder: EncoderNetwork, head: Sequence[int]) -> None:
+    def __init__(self, encoder: EncoderNetwork, head: nn.Module) -> None:
         super().__init__()
-        self.encoder = encoder
-        layers: list[nn.Module] = []
-        width = encoder.dim
-        for hidden in head:
-            layers += [nn.Linear(width, hidden), nn.ReLU()]
-            width = hidden
-        self.head = nn.Sequential(*layers, nn.Linear(width, 1))
+        self.encoder, self.head = encoder, head
 
     def forward(self, batch: Any) -> Tensor:
         """Return scores [B]."""
         scores: Tensor = self.head(self.encoder(batch)).squeeze(1)
         return scores
+
+
+def perceptron(width: int, hidden: Sequence[int]) -> nn.Sequential:
+    """Return what turns encodings [B, width] into [B, 1], with hidden layers of these widths."""
+    layers: list[nn.Module] = []
+    for wide in hidden:
+        layers += [nn.Linear(width, wide), nn.ReLU()]
+        width = wide
+    return nn.Sequential(*layers, nn.Linear(width, 1))
