@@ -88,3 +88,30 @@ def test_gradients_pass_where_dropout_let_values_pass() -> None:
     out = layer(x)
     (grad,) = torch.autograd.grad(out.sum(), [x])
     assert torch.equal(grad, out.detach())
+
+
+def test_running_statistics_are_plain_means_at_first_and_then_move_by_a_tenth() -> None:
+    (norm,) = (module for module in net(widths=(8,)).layers if isinstance(module, nn.BatchNorm1d))
+    batches = torch.randn(15, 32, 8) * 3 + 5
+    means = []
+    for k, batch in enumerate(batches):
+        norm(batch)
+        means.append(norm.running_mean.clone())
+        if k < 10:
+            torch.testing.assert_close(means[k], batches[: k + 1].mean(dim=(0, 1)))
+            torch.testing.assert_close(norm.running_var, batches[: k + 1].var(dim=1).mean(dim=0))
+        else:
+            torch.testing.assert_close(means[k], 0.9 * means[k - 1] + 0.1 * batch.mean(dim=0))
+    assert norm.momentum == 0.1
+
+
+def test_running_statistics_go_on_from_stored_ones() -> None:
+    one, other = net(widths=(8,)), net(widths=(8,), seed=1)
+    batches = torch.randn(6, 32, 8)
+    norms = [next(module for module in each.layers if isinstance(module, nn.BatchNorm1d)) for each in (one, other)]
+    for batch in batches[:3]:
+        norms[0](batch)
+    other.load_state_dict(one.state_dict())
+    for batch in batches[3:]:
+        norms[1](batch)
+    torch.testing.assert_close(norms[1].running_mean, batches.mean(dim=(0, 1)))
