@@ -27,8 +27,10 @@ __all__ = ["IMPORTERS", "Imported", "import_bench", "importer", "importer_names"
 #: `archwright.importers`.
 IMPORTERS: dict[str, str] = {
     "asr": "archwright.bench.importers.asr:read",
+    "enas_dvae": "archwright.bench.importers.enas_dvae:read",
     "hw_nas": "archwright.bench.importers.hw_nas:read",
     "mr": "archwright.bench.importers.mr:read",
+    "naslib": "archwright.bench.importers.naslib:read",
     "nats_bench": "archwright.bench.importers.nats_bench:read",
     "nb101": "archwright.bench.importers.nb101:read",
     "nb1shot1": "archwright.bench.importers.nb1shot1:read",
