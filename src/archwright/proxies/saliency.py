@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from archwright.core.errors import ProxyError
 from archwright.proxies.base import Batch, proxy
-from archwright.proxies.copies import Copy, stand_in
-from archwright.proxies.loss import loss_of
+from archwright.proxies.copies import stand_in
+from archwright.proxies.derivatives import hessian_products, loss_gradients, output_gradients, weights_of
 
 __all__ = ["grad_norm", "grasp", "l2_norm", "plain", "snip", "synflow"]
 
@@ -76,16 +75,8 @@ def grasp(model: nn.Module, batch: Batch) -> float:
     Source: arXiv:2002.07376, eq. 8, summed as in arXiv:2101.08134, section 3, with the weights' gradients only.
     """
     net = stand_in(model, batchnorm="batch")
-    weights = _weights(net)
-    with torch.inference_mode(False), torch.enable_grad():
-        loss = loss_of(net(batch.x.clone()), batch.y)
-        grads = torch.autograd.grad(loss, list(weights.values()), create_graph=True, allow_unused=True)
-        length = sum(((g.detach() * g).sum() for g in grads if g is not None), torch.zeros((), device=batch.x.device))
-        if not length.requires_grad:
-            return 0.0
-        products = torch.autograd.grad(length, list(weights.values()), allow_unused=True)
-    pairs = zip(weights.values(), products, strict=True)
-    return _finite(-sum(float((w.detach().double() * h).sum()) for w, h in pairs if h is not None), "grasp")
+    products = hessian_products(net, loss_gradients(net, batch, create_graph=True))
+    return _finite(-sum(float((net.params[name].detach().double() * h).sum()) for name, h in products.items()), "grasp")
 
 
 @proxy(batchnorm=False, labels=False, higher_is_better=True, source="arXiv:2006.05467 (SynFlow), eq. 2")
@@ -106,12 +97,7 @@ def synflow(model: nn.Module, batch: Batch, *, log: bool = False) -> float:
     Source: arXiv:2006.05467, eq. 2, summed as in arXiv:2101.08134, section 3.
     """
     net = stand_in(model, batchnorm="off", dtype=torch.float64, absolute=True)
-    weights = _weights(net)
-    with torch.inference_mode(False), torch.enable_grad():
-        x = torch.ones_like(batch.x[:1], dtype=net.dtype)
-        total = net(x).sum()
-        grads = torch.autograd.grad(total, list(weights.values()), allow_unused=True)
-    value = sum(float((w.detach() * g).sum()) for w, g in zip(weights.values(), grads, strict=True) if g is not None)
+    value = sum(float((net.params[name].detach() * g).sum()) for name, g in output_gradients(net, batch).items())
     if not (math.isfinite(value) and value > 0):
         raise ProxyError(f"SynFlow must be finite and above zero, but is {value}; a path must lead to the outputs")
     return math.log(value) if log else value
@@ -126,25 +112,14 @@ def l2_norm(model: nn.Module, batch: Batch | None = None) -> float:
 
     Source: arXiv:2101.08134, its released code; ATLAS, arXiv:2403.10318, table 13.
     """
-    weights = _weights(stand_in(model, batchnorm="batch"))
+    weights = weights_of(stand_in(model, batchnorm="batch"))
     return _finite(sum(float(w.detach().double().norm()) for w in weights.values()), "l2_norm")
 
 
 def _gradients(model: nn.Module, batch: Batch) -> list[tuple[Tensor, Tensor]]:
     """Return (w, g) of every layer on which the loss depends."""
     net = stand_in(model, batchnorm="batch")
-    weights = _weights(net)
-    with torch.inference_mode(False), torch.enable_grad():
-        loss = loss_of(net(batch.x.clone()), batch.y)
-        grads = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
-    return [(w.detach(), g) for w, g in zip(weights.values(), grads, strict=True) if g is not None]
-
-
-def _weights(net: Copy) -> Mapping[str, Tensor]:
-    weights = net.weights()
-    if not weights:
-        raise ProxyError("the network must have a linear or convolutional layer, but it has none")
-    return weights
+    return [(net.params[name].detach(), g) for name, g in loss_gradients(net, batch).items()]
 
 
 def _finite(value: float, name: str) -> float:
