@@ -12,6 +12,7 @@ from archwright.bench.restricted import open_file
 from archwright.core.arch import Arch
 from archwright.core.errors import ArchError, BenchError
 from archwright.spaces.enas_dvae import EnasDvae
+from archwright.spaces.literal import integers
 
 __all__ = ["read"]
 
@@ -59,11 +60,12 @@ def read(path: Path, *, burn_in: int = _BURN_IN) -> Imported:
 def _network(space: EnasDvae, path: Path, number: int, line: str) -> tuple[Arch, float]:
     """Return the network and the accuracy of one line."""
     try:
-        layers, accuracy = json.loads(f"[{line}]")
-        # 19,020 lists, read as JSON and not as Python's literals: 10 times as fast.
+        # 20,020 lists, read as JSON and not as Python's literals: 10 times as fast.
+        structure, accuracy = json.loads(f"[{line}]")
+        layers = [integers(layer) or () for layer in structure]
         if [len(layer) for layer in layers] != [*range(1, space.n_layers + 1)]:
             raise ValueError(f"layers of {[len(layer) for layer in layers]} numbers")
-        genes = tuple(int(gene) for layer in layers for gene in layer)
+        genes = tuple(gene for layer in layers for gene in layer)
         arch, value = space.require(Arch(space.name, genes)), float(accuracy)
     except (ValueError, TypeError, RecursionError, ArchError) as error:
         problem = " ".join(str(error).split())[:120]
