@@ -36,3 +36,9 @@ def test_plug_ins_are_found_and_never_replace_our_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(catalog, "entry_points", points)
     assert find("searcher", "mine") is RandomSearch
     assert find("searcher", "evolution") is not RandomSearch
+
+
+def test_a_class_that_is_at_hand_has_its_name() -> None:
+    assert catalog.name_of("searcher", RandomSearch) == "random"
+    assert catalog.name_of("searcher", object) is None
+    assert catalog.name_of("proxy", RandomSearch) is None

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archwright.core.catalog import find, names
-from archwright.core.errors import BenchError, NasError, SpaceError
+from archwright.core.catalog import find
+from archwright.core.errors import BenchError, SpaceError
+from archwright.spaces import spec
 from archwright.spaces.base import Space
 from archwright.spaces.tabular_mlp import TabularMlp, frappe
 
@@ -46,53 +47,19 @@ def space_spec(space: Space) -> dict[str, Any]:
     Raises:
         BenchError: if the space is not in the catalogue, a tabular MLP, a cell of four nodes or composed of parts.
     """
-    if isinstance(space, TabularMlp):
-        return {"kind": "tabular_mlp", "name": space.name, "widths": list(space.widths), "layers": space.layers}
-    if space.name in names("space"):
-        made = find("space", space.name)()
-        if made.arities == space.arities:
-            return {"kind": "catalogue", "name": space.name}
-    from archwright.spaces.compose import Composed
-    from archwright.spaces.four_nodes import FourNodeSpace
-
-    if type(space) is FourNodeSpace:  # a subclass has a text of its own
-        named = {"none": space.operations[space.none], "skip": space.operations[space.skip]}
-        return {"kind": "four_nodes", "name": space.name, "operations": list(space.operations), **named}
-    if isinstance(space, Composed):
-        from archwright.spaces.yaml_space import to_yaml
-
-        return {"kind": "yaml", "text": to_yaml(space)}
-    raise BenchError(
-        f"a benchmark's space must be in the catalogue, a tabular MLP or composed, but {space.name!r} is none of"
-        " these; write it as YAML, or offer it as a plug-in"
-    )
+    try:
+        return spec.space_spec(space)
+    except SpaceError as error:
+        raise BenchError(f"a benchmark's architectures must be of a space that can be kept: {error}") from error
 
 
-def space_from_spec(spec: Mapping[str, Any]) -> Space:
+def space_from_spec(described: Mapping[str, Any]) -> Space:
     """Return the space that `space_spec` described.
 
     Raises:
         BenchError: if the description is damaged, or needs a plug-in that is not installed.
     """
     try:
-        return _made(spec)
-    except (NasError, KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"a benchmark's space must be one that can be made here, but {dict(spec)}: {error}") from error
-
-
-def _made(spec: Mapping[str, Any]) -> Space:
-    space: Space
-    if spec["kind"] == "tabular_mlp":
-        return TabularMlp(spec["widths"], layers=spec["layers"], name=spec["name"])
-    if spec["kind"] == "yaml":
-        from archwright.spaces.yaml_space import parse_space
-
-        return parse_space(spec["text"])
-    if spec["kind"] == "four_nodes":
-        from archwright.spaces.four_nodes import FourNodeSpace
-
-        return FourNodeSpace(spec["name"], spec["operations"], none=spec["none"], skip=spec["skip"])
-    if spec["kind"] == "catalogue":
-        space = find("space", spec["name"])()
-        return space
-    raise BenchError(f"no kind of space {spec['kind']!r}")
+        return spec.space_from_spec(described)
+    except SpaceError as error:
+        raise BenchError(f"a benchmark's architectures must be of a space that can be made: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -10,7 +11,7 @@ from typing import Any
 
 from archwright.core.errors import UnknownNameError
 
-__all__ = ["CATALOGUE", "find", "names", "require_known", "suggestion"]
+__all__ = ["CATALOGUE", "find", "name_of", "names", "require_known", "suggestion"]
 
 #: kind -> name -> "module:attribute". The attribute is a class or a function.
 CATALOGUE: dict[str, dict[str, str]] = {
@@ -155,6 +156,20 @@ def find(kind: str, name: str) -> Any:
         place = _known(kind, name, _entries(kind))
     module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def name_of(kind: str, thing: object) -> str | None:
+    """Return the name by which `find` gives this very class or function; None if there is none. Nothing is loaded.
+
+    Raises:
+        UnknownNameError: if there is no such kind.
+    """
+    for name, place in sorted(_entries(kind).items()):
+        module, _, attribute = place.partition(":")
+        # The module of a class that is at hand has been loaded.
+        if module in sys.modules and getattr(sys.modules[module], attribute, None) is thing:
+            return name
+    return None
 
 
 def require_known(kind: str, given: Iterable[str]) -> None:
