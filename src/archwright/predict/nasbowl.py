@@ -63,7 +63,7 @@ class Nasbowl(RefitPredictor):
         """The h of the largest marginal likelihood."""
         return self._chosen
 
-    def _learn(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
+    def _learn_archs(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
         counted = [self._counts(arch) for arch in archs]
         best: Posterior | None = None
         for steps in range(self.steps + 1):
@@ -74,7 +74,7 @@ class Nasbowl(RefitPredictor):
                 best, self._chosen, self._columns, self._known = found, steps, columns, known
         self._posterior = best
 
-    def _guess(self, archs: Sequence[Arch]) -> Prediction:
+    def _guess_archs(self, archs: Sequence[Arch]) -> Prediction:
         assert self._posterior is not None
         counted = [_merged(self._counts(arch), self._chosen) for arch in archs]
         across = (_unit(counted, self._columns, grow=False) @ self._known.T).toarray()

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Self
@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from archwright.core.arch import Arch
-from archwright.core.catalog import find
-from archwright.core.errors import EncodingError, MissingExtraError, PredictorError
-from archwright.core.protocols import Encoder
+from archwright.core.errors import MissingExtraError, PredictorError
 from archwright.core.trial import Evidence, Prediction
-from archwright.predict.training_set import require_scores
+from archwright.predict.standardised import StandardisedPredictor, fixed_encoder
 from archwright.spaces.base import Space
 
 __all__ = ["EncodedPredictor", "RefitPredictor", "library"]
@@ -25,47 +23,12 @@ __all__ = ["EncodedPredictor", "RefitPredictor", "library"]
 Floats = npt.NDArray[np.float64]
 
 
-class RefitPredictor(ABC):
-    """Learns standardised scores of architectures from a seed, so that data, settings and seed say what it is.
-
-    Args:
-        space: Space of the architectures.
-        settings: Keyword arguments, which JSON can hold, that make an equal predictor.
-    """
-
-    needs: frozenset[str] = frozenset()
+class RefitPredictor(StandardisedPredictor):
+    """Is kept as data, settings and seed, which say what it is, since it learns nothing from anywhere else."""
 
     def __init__(self, space: Space, settings: Mapping[str, Any]) -> None:
-        self.space, self.settings = space, dict(settings)
-        self._mean, self._std = 0.0, 1.0
+        super().__init__(space, settings)
         self._data: tuple[tuple[Arch, ...], Floats, int] | None = None
-
-    def fit(self, evidence: Sequence[Evidence], scores: Floats, *, rng: np.random.Generator) -> Self:
-        """Learn from N architectures and their scores, higher is better, whatever was fitted before.
-
-        Raises:
-            PredictorError: if there are not as many scores as architectures, fewer than two, or one is not finite.
-            MissingExtraError: if the library behind it is not installed.
-        """
-        scores = require_scores(evidence, scores)
-        archs = tuple(self.space.require(each.arch) for each in evidence)
-        self._refit(archs, scores, int(rng.integers(2**31 - 1)))
-        return self
-
-    def predict(self, evidence: Sequence[Evidence]) -> Prediction:
-        """Return predicted scores, and standard deviations where the method has them.
-
-        Raises:
-            PredictorError: if it was not fitted.
-            ArchError: if an architecture is not in the space.
-        """
-        if self._data is None:
-            raise PredictorError("a predictor must be fitted, or read from a file, before it predicts")
-        if not evidence:
-            return Prediction(np.zeros(0))
-        found = self._guess([self.space.require(each.arch) for each in evidence])
-        std = None if found.std is None else found.std * self._std
-        return Prediction(found.mean * self._std + self._mean, std)
 
     def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return what a fitted predictor is: settings and seed for JSON, and its training data as arrays.
@@ -73,8 +36,8 @@ class RefitPredictor(ABC):
         Raises:
             PredictorError: if it was not fitted.
         """
-        if self._data is None:
-            raise PredictorError("a predictor must be fitted before it can be kept")
+        self._require_fitted()
+        assert self._data is not None
         archs, scores, seed = self._data
         arrays = {"genes": np.array([arch.genes for arch in archs], dtype=np.int64), "scores": scores}
         return {"settings": self.settings, "seed": seed}, arrays
@@ -89,26 +52,31 @@ class RefitPredictor(ABC):
         """
         try:
             made = cls(space, **values["settings"])
-            archs = tuple(Arch(space.name, tuple(genes)) for genes in arrays["genes"].tolist())
+            evidence = [Evidence(Arch(space.name, tuple(genes))) for genes in arrays["genes"].tolist()]
             scores, seed = np.asarray(arrays["scores"], dtype=np.float64), int(values["seed"])
         except (KeyError, TypeError, ValueError) as error:
             raise PredictorError(f"this is no {cls.__name__} of {space.name!r}: {error}") from error
-        if len(archs) != len(scores):
-            raise PredictorError(f"this is no {cls.__name__}: {len(scores)} scores for {len(archs)} architectures")
-        made._refit(tuple(map(space.require, archs)), scores, seed)
+        if len(evidence) != len(scores):
+            raise PredictorError(f"this is no {cls.__name__}: {len(scores)} scores for {len(evidence)} architectures")
+        made._fit(evidence, scores, seed)
         return made
 
-    def _refit(self, archs: tuple[Arch, ...], scores: Floats, seed: int) -> None:
-        self._mean, self._std = float(scores.mean()), float(scores.std()) or 1.0
-        self._learn(archs, (scores - self._mean) / self._std, seed)
-        self._data = (archs, scores.copy(), seed)
+    def _fit(self, evidence: Sequence[Evidence], scores: Floats, seed: int) -> None:
+        super()._fit(evidence, scores, seed)
+        self._data = (tuple(each.arch for each in evidence), scores.copy(), seed)
+
+    def _learn(self, evidence: Sequence[Evidence], scores: Floats, seed: int) -> None:
+        self._learn_archs([each.arch for each in evidence], scores, seed)
+
+    def _guess(self, evidence: Sequence[Evidence]) -> Prediction:
+        return self._guess_archs([each.arch for each in evidence])
 
     @abstractmethod
-    def _learn(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
+    def _learn_archs(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
         """Learn standardised scores."""
 
     @abstractmethod
-    def _guess(self, archs: Sequence[Arch]) -> Prediction:
+    def _guess_archs(self, archs: Sequence[Arch]) -> Prediction:
         """Return standardised scores."""
 
 
@@ -130,16 +98,12 @@ class EncodedPredictor(RefitPredictor):
         self, space: Space, *, encoder: str, encoding: Mapping[str, Any] | None, settings: Mapping[str, Any]
     ) -> None:
         super().__init__(space, {"encoder": encoder, "encoding": dict(encoding or {}), **settings})
-        make = find("encoder", encoder)
-        try:
-            self._encoder: Encoder = make(space, **dict(encoding or {}))
-        except TypeError as error:
-            raise EncodingError(f"encoding {encoder!r} cannot be made: {error}") from error
+        self._encoder = fixed_encoder(space, encoder, encoding)
 
-    def _learn(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
+    def _learn_archs(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
         self._learn_vectors(self._encoder.encode(archs).astype(np.float64), scores, seed)
 
-    def _guess(self, archs: Sequence[Arch]) -> Prediction:
+    def _guess_archs(self, archs: Sequence[Arch]) -> Prediction:
         return self._guess_vectors(self._encoder.encode(archs).astype(np.float64))
 
     @abstractmethod
