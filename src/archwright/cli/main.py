@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 
-from archwright.cli import bench, export, fit, predict, rank, report, resume, search, show
+from archwright.cli import bench, export, fit, predict, predictors, rank, report, resume, search, show
 from archwright.core.errors import NasError
 
 __all__ = ["app", "main"]
@@ -33,6 +33,7 @@ app.command(epilog=show.EXAMPLE)(show.show)
 app.command(epilog=search.EXAMPLE)(search.search)
 app.command(epilog=rank.EXAMPLE)(rank.rank)
 app.add_typer(bench.app)
+app.add_typer(predictors.app)
 
 
 def _version(wanted: bool) -> None:

@@ -14,7 +14,7 @@ from archwright.core.protocols import Searcher
 from archwright.recipes import RECIPES, build
 from archwright.spaces.base import Space
 
-__all__ = ["Contestant"]
+__all__ = ["Contestant", "plain_value"]
 
 #: Settings in epochs, which the benchmark must know.
 _EPOCHS = ("fidelity", "min_epochs", "max_epochs")
@@ -114,8 +114,11 @@ def _parameters(name: str) -> dict[str, inspect.Parameter]:
 
 
 def _value(text: str, parameter: inspect.Parameter) -> int | float | bool | str | tuple[str, ...] | None:
-    if isinstance(parameter.default, tuple):
-        return tuple(text.split("+"))
+    return tuple(text.split("+")) if isinstance(parameter.default, tuple) else plain_value(text)
+
+
+def plain_value(text: str) -> int | float | bool | str | None:
+    """Return what a word stands for: a number, `true`, `false`, `none`, or itself."""
     words: dict[str, bool | None] = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archwright.coordinate.contestant import Contestant
-from archwright.coordinate.kept import read_record
+from archwright.coordinate.kept import make_folders, read_record, require_free
 from archwright.coordinate.trial_file import Trials, read_trials
 from archwright.core.budget import Budget
 from archwright.core.errors import BenchError, BudgetError, RunError
@@ -300,16 +300,12 @@ class ExperimentFolder:
             RunError: if the folder holds something else, another experiment, or damaged trials of this one.
         """
         if not self.record.exists():
-            if self.path.exists() and not self._is_free():
-                raise RunError(f"a new experiment needs a new or empty folder, but {self.path} holds something else")
+            require_free(self.path, self.lock, what="a new experiment")
             return wanted
         there = self.load().joined(wanted)
         for cell in wanted.cells():
             self.read(cell)
         return there
-
-    def _is_free(self) -> bool:
-        return self.path.is_dir() and all(file == self.lock for file in self.path.iterdir())
 
     def write(self, experiment: Experiment) -> None:
         """Make the folder and say what the experiment is.
@@ -317,11 +313,7 @@ class ExperimentFolder:
         Raises:
             RunError: if it cannot be written (exit code 1).
         """
-        try:
-            self.parts.mkdir(parents=True, exist_ok=True)
-            (self.path / "trials").mkdir(exist_ok=True)
-        except OSError as error:
-            raise RunError.of_system(f"{self.path} must be writable, but: {error.strerror or error}") from None
+        make_folders(self.path, "parts", "trials")
         write_atomically(self.record, json.dumps(experiment.to_json(), indent=1).encode())
 
 

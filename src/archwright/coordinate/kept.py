@@ -13,9 +13,37 @@ from archwright.core.files import replacing
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["read_record", "read_results", "write_results"]
+__all__ = ["make_folders", "read_record", "read_results", "require_free", "write_results"]
 
 T = TypeVar("T")
+
+
+def require_free(path: Path, lock: Path, *, what: str) -> None:
+    """Accept a folder that is new, or empty but for the lock.
+
+    Args:
+        path: The folder.
+        lock: File that whoever works in it holds.
+        what: What is to be kept there: `a new study`.
+
+    Raises:
+        RunError: if it holds something, or is no folder.
+    """
+    if path.exists() and not (path.is_dir() and all(file == lock for file in path.iterdir())):
+        raise RunError(f"{what} needs a new or empty folder, but {path} holds something else")
+
+
+def make_folders(path: Path, *inner: str) -> None:
+    """Make the folders of this name in a folder, and the folder itself.
+
+    Raises:
+        RunError: if they cannot be made (exit code 1).
+    """
+    try:
+        for name in inner:
+            (path / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError.of_system(f"{path} must be writable, but: {error.strerror or error}") from None
 
 
 def read_record(path: Path, make: Callable[[dict[str, Any]], T], *, format: int, missing: str) -> T:

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from archwright.coordinate.experiment import Case, joined_cases
-from archwright.coordinate.kept import read_record
+from archwright.coordinate.kept import make_folders, read_record, require_free
 from archwright.coordinate.proxy_scores import joined, read_scores
 from archwright.core.catalog import suggestion
 from archwright.core.errors import BenchError, RunError, UnknownNameError
@@ -44,6 +44,7 @@ class Inputs:
         size: Options of the network's builder, as `("channels", 16)`.
         balanced: Whether a batch has as many inputs of each class.
         init: Scheme weights are drawn: a name of `archwright.nets.initialise`.
+        weights: Whether the networks of a seed share one draw of weights, and are scored together.
     """
 
     data: str = ""
@@ -52,6 +53,7 @@ class Inputs:
     size: tuple[tuple[str, int | float | bool], ...] = ()
     balanced: bool = False
     init: Scheme = "torch"
+    weights: Literal["shared", "own"] = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +252,8 @@ class StudyFolder:
         """
         if self.record.exists():
             return self.load().joined(wanted)
-        if self.path.exists() and not self._is_free():
-            raise RunError(f"a new study needs a new or empty folder, but {self.path} holds something else")
+        require_free(self.path, self.lock, what="a new study")
         return wanted
-
-    def _is_free(self) -> bool:
-        return self.path.is_dir() and all(file == self.lock for file in self.path.iterdir())
 
     def write(self, study: ProxyStudy) -> None:
         """Make the folder and say what the study is.
@@ -263,12 +261,7 @@ class StudyFolder:
         Raises:
             RunError: if it cannot be written (exit code 1).
         """
-        try:
-            self.parts.mkdir(parents=True, exist_ok=True)
-            (self.path / "scores").mkdir(exist_ok=True)
-            (self.path / "batches").mkdir(exist_ok=True)
-        except OSError as error:
-            raise RunError.of_system(f"{self.path} must be writable, but: {error.strerror or error}") from None
+        make_folders(self.path, "parts", "scores", "batches")
         write_atomically(self.record, json.dumps(study.to_json(), indent=1).encode())
 
 
@@ -305,9 +298,13 @@ def _columns(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
         yield case.report, case.split
 
 
+_WEIGHTS = {"own": "drawn for each network", "shared": "one draw for all networks"}
+
+
 def _said(study: ProxyStudy) -> str:
     if study.origin:
         return f"scores of {study.origin}"
     inputs = study.inputs
     size = "".join(f", {name} {value}" for name, value in inputs.size)
-    return f"batches of {inputs.batch} from {inputs.data or 'noise'}, {inputs.init} weights{size}"
+    weights = f"{inputs.init} weights, {_WEIGHTS[inputs.weights]}"
+    return f"batches of {inputs.batch} from {inputs.data or 'noise'}, {weights}{size}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from archwright.report.significance import Overall
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["write_contest_png", "write_ranks_png"]
+__all__ = ["write_contest_png", "write_panels_png", "write_ranks_png"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,18 +35,33 @@ def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, c
         MissingExtraError: if matplotlib is not installed.
         RunError: if the file cannot be written (exit code 1).
     """
+    title, drawn = case_title(contest.case), panels(contest, comparison.names)
+    write_panels_png(path, drawn, n_names=len(comparison.names), title=title, caption=caption)
+
+
+def write_panels_png(path: Path, drawn: Sequence[Panel], *, n_names: int, title: str, caption: str) -> None:
+    """Write charts side by side, with one legend.
+
+    Args:
+        path: File to write.
+        drawn: The charts.
+        n_names: Names in the legend. `title`: above all charts. `caption`: below them.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+        RunError: if the file cannot be written (exit code 1).
+    """
     figure_of = figure_class()
-    drawn = panels(contest, comparison.names)
     with styled():
         figure = figure_of(figsize=(4.4 * len(drawn), 4.4))
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
         axes = figure.subplots(1, len(drawn), squeeze=False)[0]
         for place, panel in zip(axes, drawn, strict=True):
             _draw(place, panel)
-        figure.suptitle(case_title(contest.case), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
+        figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
         figure.supxlabel(fill(caption, _LINE * len(drawn)), x=0.012, ha="left", fontsize=7.5, color="#7a8494")
         # Curves rise to the right: below their ends is room.
-        axes[0].legend(loc="lower right", ncols=1 if len(comparison.names) < 5 else 2, fontsize=8)
+        axes[0].legend(loc="lower right", ncols=1 if n_names < 5 else 2, fontsize=8)
         save(figure, path)
 
 
@@ -95,9 +110,13 @@ def _draw(axes: Axes, panel: Panel) -> None:
         colour = COLOURS[line.colour % len(COLOURS)][0]
         dash = _DASHES[line.colour // len(COLOURS) % len(_DASHES)]
         # What is known at one trial or time holds until the next.
+        step: Literal["post"] | None = "post" if panel.is_stepped else None
         if line.low is not None and line.high is not None:
-            axes.fill_between(line.x, line.low, line.high, step="post", color=colour, alpha=0.11, lw=0)
-        axes.step(line.x, line.y, where="post", color=colour, linestyle=dash, lw=width, label=line.name)
+            axes.fill_between(line.x, line.low, line.high, step=step, color=colour, alpha=0.11, lw=0)
+        style, mark = ("steps-post", "") if panel.is_stepped else ("default", "o")
+        axes.plot(
+            line.x, line.y, drawstyle=style, marker=mark, ms=3.5, color=colour, ls=dash, lw=width, label=line.name
+        )
     if panel.best is not None:
         axes.axhline(panel.best, color="#98a1b0", lw=1, ls=(0, (3, 3)))
         axes.annotate(

@@ -58,6 +58,7 @@ class Panel:
         x, y: Limits of the axes.
         log_x: Whether the horizontal axis is logarithmic.
         best: Height of a reference line, the benchmark's best; None where there is none.
+        is_stepped: Whether a value holds until the next one; else lines go straight from mark to mark.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Panel:
     y: tuple[float, float]
     log_x: bool = False
     best: float | None = None
+    is_stepped: bool = True
 
 
 def measure(case: Case) -> str:

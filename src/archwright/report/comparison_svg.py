@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,9 @@ from archwright.report.svg import Frame, Scale, draw, element, label, path, step
 __all__ = ["STYLE", "panel_svg", "ranks_svg"]
 
 Floats = npt.NDArray[np.float64]
+
+#: Makes the corners of a line of its points.
+Way = Callable[[list[tuple[float, float]]], list[tuple[float, float]]]
 
 _WIDTH, _HEIGHT = 470.0, 330.0
 #: Points that a line of the page needs at most.
@@ -39,14 +42,17 @@ def panel_svg(panel: Panel) -> str:
     """Return one chart."""
     frame = Frame.of(panel.x, panel.y, width=_WIDTH, height=_HEIGHT, log_x=panel.log_x)
     parts = [frame.axes(x_label=panel.x_label, y_label=panel.y_label, n_x=5)]
-    parts += [_band(frame, line) for line in panel.series]
+    way = steps if panel.is_stepped else list
+    parts += [_band(frame, line, way) for line in panel.series]
     if panel.best is not None:
         y = frame.y(panel.best)
         parts.append(element("line", x1=frame.x.start, x2=frame.x.stop, y1=y, y2=y, class_="dash"))
         parts.append(label("best of the benchmark", x=frame.x.stop, y=y - 4, anchor="end", class_="small"))
     for place, line in enumerate(panel.series):
         # Where lines coincide the later ones are thinner, so that each can be seen.
-        parts.append(_line(frame, line, 3.0 - 1.5 * place / max(1, len(panel.series) - 1)))
+        parts.append(_line(frame, line, way, 3.0 - 1.5 * place / max(1, len(panel.series) - 1)))
+        if not panel.is_stepped:
+            parts += _marks(frame, line)
     return draw("".join(parts), name=panel.title, width=_WIDTH, height=_HEIGHT)
 
 
@@ -81,18 +87,27 @@ def ranks_svg(names: Sequence[str], cases: Sequence[str], rank_table: Floats, ov
     return draw("".join(parts), name="Mean ranks over benchmarks", width=960.0, height=height)
 
 
-def _line(frame: Frame, line: Series, width: float) -> str:
+def _marks(frame: Frame, line: Series) -> list[str]:
+    """Return a mark at each value, which says it."""
+    numbers = zip(line.x.tolist(), line.y.tolist(), strict=True)
+    says = [f"{line.name}: {text.score(y)} at {x:,g}" for x, y in numbers]
+    points = zip(says, _points(frame, line, line.y), strict=True)
+    shade = f"f{line.colour % len(COLOURS)}"
+    return [element("circle", tip(said), cx=x, cy=y, r=3.0, class_=shade) for said, (x, y) in points]
+
+
+def _line(frame: Frame, line: Series, way: Way, width: float) -> str:
     dash = f" d{line.colour // len(COLOURS) % 3}" if line.colour >= len(COLOURS) else ""
     said = f"{line.name}: {text.score(float(line.y[-1]))} at the end"
     points = _points(frame, line, line.y)
-    way = path(steps(points), f"line k{line.colour % len(COLOURS)}{dash}")
-    return way.removesuffix("/>") + f' stroke-width="{width:.1f}">{tip(said)}</path>'
+    drawn = path(way(points), f"line k{line.colour % len(COLOURS)}{dash}")
+    return drawn.removesuffix("/>") + f' stroke-width="{width:.1f}">{tip(said)}</path>'
 
 
-def _band(frame: Frame, line: Series) -> str:
+def _band(frame: Frame, line: Series, way: Way) -> str:
     if line.low is None or line.high is None:
         return ""
-    upper, lower = steps(_points(frame, line, line.high)), steps(_points(frame, line, line.low))
+    upper, lower = way(_points(frame, line, line.high)), way(_points(frame, line, line.low))
     return path([*upper, *reversed(lower)], f"spread f{line.colour % len(COLOURS)}")
 
 

@@ -1,0 +1,1 @@
+"""Comparisons of performance predictors on what benchmarks recorded, and searches with them."""
