@@ -114,8 +114,8 @@ def predictor_state(predictor: Predictor) -> tuple[dict[str, Any], Arrays]:
         name = next((block for block, at in _BUILDING_BLOCKS.items() if at == place), None)
     if name is None or not isinstance(predictor, StorablePredictor):
         raise PredictorError(
-            f"a predictor that is kept must be in the catalogue, with state and from_state, but {made.__name__} is not: offer "
-            "it as a plug-in, an entry point of archwright.predictors"
+            f"a predictor that is kept must be in the catalogue, with state and from_state, but {made.__name__} is not;"
+            " offer it as a plug-in, an entry point of archwright.predictors"
         )
     values, arrays = predictor.state()
     return {"predictor": name, "values": values}, arrays
