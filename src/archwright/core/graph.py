@@ -53,8 +53,15 @@ class Graph:
         Exact. Costs microseconds for chains and cells of up to about 20 nodes, and a second for a chain of 20
         symmetric cells. Graphs whose nodes look alike and are not take longer, at worst exponentially.
         """
+        return self._renumbered(self.places())
+
+    def places(self) -> Colours:
+        """Return the number of each node in `canonical`, whose costs it has.
+
+        Isomorphic graphs have equal operations and edges between equal numbers.
+        """
         leaves = self._leaves(self._refine(self._first_colours()))
-        return min((self._renumbered(order) for order in leaves), key=_text)
+        return min(leaves, key=lambda order: _text(self._renumbered(order)))
 
     def key(self) -> str:
         """Return a text that two graphs share exactly if they are isomorphic, operations included."""

@@ -17,8 +17,10 @@ from archwright.core.arch import Arch
 from archwright.core.catalog import find
 from archwright.core.errors import PredictorError
 from archwright.core.trial import Evidence, Prediction
+from archwright.encode.gates import Saliency
 from archwright.encode.network import EncoderNetwork
 from archwright.predict.losses import pairwise_hinge, squared_error
+from archwright.predict.saliency import OperationSaliencies
 from archwright.predict.training_set import require_scores
 from archwright.spaces.base import Space
 
@@ -72,10 +74,13 @@ class NeuralPredictor:
         settings: Settings of the encoder; values that JSON can hold.
         head: Widths of the hidden layers of the head.
         training: How it is trained.
+        saliency: Gives the encoder the saliencies of operations; by default `OperationSaliencies` of the space where
+            `settings` break symmetries by `add` or `concat`, and none elsewhere.
         on_epoch: Called after each epoch with its number, from 1, and this predictor, which can already predict.
 
     Raises:
         UnknownNameError: if there is no such encoder.
+        SpaceError: if saliencies are wanted and none given, and the space has no networks to measure them on.
         PredictorError: if the encoder refuses its settings.
 
     Source: TA-GATES, eq. A5; appendix B for the numbers.
@@ -91,10 +96,13 @@ class NeuralPredictor:
         settings: Mapping[str, Any] | None = None,
         head: Sequence[int] = (200,),
         training: Training | None = None,
+        saliency: Saliency | None = None,
         on_epoch: Callable[[int, NeuralPredictor], None] | None = None,
     ) -> None:
         self.space, self.encoder, self.settings = space, encoder, dict(settings or {})
         self.head, self.training, self.on_epoch = tuple(head), training or Training(), on_epoch
+        wanted = self.settings.get("symmetry") in ("add", "concat")
+        self.saliency = OperationSaliencies(space) if saliency is None and wanted else saliency
         self._maker: Callable[..., EncoderNetwork] = find("encoder_network", encoder)
         self._net: Scorer | None = None
         self._mean, self._std = np.zeros(()), np.ones(())
@@ -150,10 +158,12 @@ class NeuralPredictor:
         """Return what a fitted predictor is: values for JSON, and arrays.
 
         Raises:
-            PredictorError: if it was not fitted.
+            PredictorError: if it was not fitted, or has saliencies that its values cannot describe.
         """
         if self._net is None:
             raise PredictorError("a predictor must be fitted before it can be kept")
+        if self.saliency is not None and not isinstance(self.saliency, OperationSaliencies):
+            raise PredictorError("a predictor can be kept with saliencies of OperationSaliencies, but not with others")
         values = {
             "encoder": self.encoder,
             "settings": self.settings,
@@ -161,6 +171,7 @@ class NeuralPredictor:
             "training": asdict(self.training),
             "mean": self._mean.tolist(),
             "std": self._std.tolist(),
+            "saliency": None if self.saliency is None else self.saliency.spec(),
         }
         return values, {name: tensor.cpu().numpy() for name, tensor in self._net.state_dict().items()}
 
@@ -173,6 +184,8 @@ class NeuralPredictor:
         """
         try:
             made = cls(space, **cls._arguments(values))
+            if values["saliency"] is not None:
+                made.saliency = OperationSaliencies.from_spec(space, values["saliency"])
             made._mean, made._std = np.asarray(values["mean"], float), np.asarray(values["std"], float)
             with torch.random.fork_rng(devices=[]):
                 made._net = made._fresh()
@@ -194,7 +207,8 @@ class NeuralPredictor:
 
     def _new_encoder(self, settings: Mapping[str, Any]) -> EncoderNetwork:
         try:
-            return self._maker(self.space, **settings)
+            given = {} if self.saliency is None else {"saliency": self.saliency}
+            return self._maker(self.space, **settings, **given)
         except TypeError as error:
             raise PredictorError(f"encoder {self.encoder!r} cannot be made: {error}") from error
 

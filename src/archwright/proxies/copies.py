@@ -104,12 +104,13 @@ def _shallow(part: nn.Module, batchnorm: BatchNorm, known: dict[nn.Module, nn.Mo
         return nn.Identity()
     if part not in known:
         known[part] = clone = copy.copy(part)
-        clone.training = False
+        # Straight into the dictionary: assignments to a module look at each value, which costs more than the copies.
+        own = clone.__dict__
+        own["training"] = False
         for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            setattr(clone, hooks, type(getattr(part, hooks))())
-        clone._parameters = dict(part._parameters)
-        clone._buffers = dict(part._buffers)
-        clone._modules = {
+            own[hooks] = type(own[hooks])()
+        own["_parameters"], own["_buffers"] = dict(part._parameters), dict(part._buffers)
+        own["_modules"] = {
             name: None if child is None else _shallow(child, batchnorm, known) for name, child in part._modules.items()
         }
         if is_norm and batchnorm == "batch":
