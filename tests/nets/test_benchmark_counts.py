@@ -58,6 +58,7 @@ def test_nb201_counts_follow_the_formulas_of_the_benchmark(dataset: str) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_nb201_counts_follow_the_formulas_for_every_cell() -> None:
     # With one cell in a stage for five, what belongs to cells is a fifth; what does not is the same.
     params, flops = ((fixed, n3 // 5, n1 // 5) for fixed, n3, n1 in NB201_COUNTS["cifar10"])
@@ -98,8 +99,29 @@ def test_nb_macro_counts_are_those_of_the_benchmark(shared_data: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_nb_macro_counts_are_those_of_the_benchmark_for_every_network(shared_data: Path) -> None:
     _check_macro(shared_data, None)
+
+
+def test_nb_macro_counts_of_every_network_add_up_from_single_layers(shared_data: Path) -> None:
+    # A layer's channels and its place do not depend on the other layers: networks that differ from the first in one
+    # layer give the counts of all.
+    import pandas as pd
+
+    space, layers = NasBenchMacro(), 8
+    table = pd.read_parquet(shared_data / "misc_nas" / "nas_bench_macro_cifar10.parquet")
+
+    def counts(layer: int, choice: int) -> np.ndarray:
+        text = "".join(str(choice) if place == layer else "0" for place in range(layers))
+        return np.array(_counts(space.parse(text), space, ImageShape(), biases=False))
+
+    first = counts(0, 0)
+    more = np.array([[counts(layer, choice) - first for choice in range(3)] for layer in range(layers)])
+    chosen = np.array([[int(digit) for digit in str(arch)] for arch in table["arch"]])
+    assert len(table) == 3**layers
+    found = first + more[np.arange(layers), chosen].sum(axis=1)
+    assert (found == table[["params", "flops"]].to_numpy()).all()
 
 
 def _check_macro(shared_data: Path, n: int | None) -> None:
@@ -118,6 +140,7 @@ def test_nb101_parameters_are_those_of_the_benchmark(shared_data: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_nb101_parameters_are_those_of_a_thousand_rows(shared_data: Path) -> None:
     exact = 0
     for cell, divides, params in _nb101_cells(shared_data, 1000):

@@ -64,6 +64,7 @@ def test_a_run_that_was_cut_off_goes_on(script: ModuleType, shared_data: Path, t
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", PAPER["full"]["claims"])
 def test_values_agree_on_the_full_networks(
     name: str, script: ModuleType, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
