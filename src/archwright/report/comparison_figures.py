@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Lines of more contestants than there are colours are dashed.
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
+#: Values that an axis names at most.
+_TICKS = 7
 #: Characters of the caption on a line, for each chart.
 _LINE = 78
 
@@ -130,6 +132,11 @@ def _draw(axes: Axes, panel: Panel) -> None:
         )
     if panel.log_x:
         axes.set_xscale("log")
+    if not panel.is_stepped:
+        ticks = sorted({x for line in panel.series for x in line.x.tolist()})
+        ticks = ticks[:: -(-len(ticks) // _TICKS)]
+        axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+        axes.minorticks_off()
     axes.set_xlim(*panel.x)
     axes.set_ylim(*panel.y)
     axes.set_title(panel.title)

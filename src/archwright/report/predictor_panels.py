@@ -60,7 +60,7 @@ def precision_panel(section: Section, size: int) -> Panel | None:
         f"precision-{size}",
         f"Precision@K, {size:,} to learn from",
         "K, logarithmic",
-        f"share of the predicted best K among the true best K{_with(section)}",
+        f"share of true best K{_with(section)}",
         tuple(series),
         span(tops, log=True),
         (-0.02, 1.02),

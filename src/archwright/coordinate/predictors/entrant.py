@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +14,22 @@ from archwright.coordinate.contestant import plain_value
 from archwright.core.catalog import find, names, suggestion
 from archwright.core.errors import NasError, PredictorError, RunError, UnknownNameError
 from archwright.core.protocols import Predictor
+from archwright.predict.anytime import ANYTIME, anytime
+from archwright.predict.neural import NeuralPredictor, Training
+from archwright.predict.neural_names import NamedPredictor
+from archwright.predict.presets import Which
+from archwright.predict.presets import preset as preset_of
+from archwright.predict.saliency import OperationSaliencies
 
 if TYPE_CHECKING:
     from archwright.spaces.base import Space
 
-__all__ = ["ANYTIME", "Entrant", "make", "read_entrants"]
+__all__ = ["Entrant", "make", "read_entrants"]
 
 #: A label becomes the name of a folder, colons and equals signs apart.
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+:=-]{0,119}")
-#: Predictors of several signals: rows of TA-GATES' comparison, see `predict.anytime`.
-ANYTIME = ("ta_gates", "multi_ta_gates", "multi_gates", "single_gates", "multi_lstm", "single_lstm")
+#: Fields of the training of neural predictors.
+_TRAINING = tuple(each.name for each in fields(Training))
 #: Arguments of predictors that hold the settings of what they are made of.
 _INNER = ("settings", "encoding")
 
@@ -63,6 +68,9 @@ class Entrant:
             raise PredictorError(
                 f"settings of {self.label!r} must be numbers, words and lists of them: {error}"
             ) from None
+
+    def __hash__(self) -> int:
+        return hash((self.label, self.name))
 
     @property
     def place(self) -> str:
@@ -137,7 +145,7 @@ def make(
     Args:
         entrant: Name and settings.
         space: Space of the architectures.
-        preset: Passed to predictors that know presets and whose settings name none; empty leaves it to them.
+        preset: Of predictors that know presets and whose settings name none; empty leaves it to them.
         is_anytime: Whether names of `ANYTIME` mean predictors of several signals.
         cache: Folder where saliencies of operations are kept.
 
@@ -145,49 +153,98 @@ def make(
         PredictorError: if it has no such setting, or refuses a value; the message offers the nearest name.
         NasError: what its parts raise: an encoding that the space does not have.
     """
-    maker, given = _maker(entrant.name, is_anytime=is_anytime)
+    if is_anytime and entrant.name in ANYTIME:
+        maker: Callable[..., Any] = _Anytime(entrant.name)
+    else:
+        maker = _maker(entrant.name)
     known = _parameters(maker)
-    training: dict[str, Any] = {}
-    for key, value in entrant.settings.items():
-        if key == "training" and key in known and isinstance(value, Mapping):
-            training |= value
-        elif key in known:
-            # Settings of parts may be said one by one and as a mapping.
-            given[key] = {**given.get(key, {}), **value} if isinstance(value, Mapping) else value
-        elif "training" in known and key in _trainings():
-            training[key] = value
-        else:
-            inner = next((name for name in _INNER if name in known), None)
-            if inner is None:
-                raise PredictorError(f"predictor {entrant.name!r} has no setting {key!r}. {suggestion(key, known)}")
-            given[inner] = {**given.get(inner, {}), key: value}
-    if preset and "preset" in known:
-        given.setdefault("preset", preset)
+    given = {"encoder": entrant.name} if "encoder" in known and entrant.name in names("encoder_network") else {}
+    given |= _arguments(entrant, known)
+    if "encoding" in given:
+        default = inspect.signature(maker).parameters["encoder"].default
+        _check_keys(given["encoding"], "encoder", given.get("encoder", default), also=known)
+    if preset and "which" in known:
+        given.setdefault("which", preset)
+    changed: Mapping[str, Any] = {}
+    if not isinstance(maker, (_Anytime, NamedPredictor)):
+        changed = given.pop("training", {})
     try:
-        made: Predictor = maker(space, **given)
-        if training:
-            _train_by(made, training)
+        made: Any = maker(space, **given)
+        if changed:
+            made.training = replace(made.training, **changed)
     except NasError:
         raise
     except (TypeError, ValueError) as error:
         raise PredictorError(f"predictor {entrant.label!r} cannot be made: {error}") from error
-    _check_encoder(made, known)
-    return made
+    if isinstance(made, NeuralPredictor):
+        _check_keys(made.settings, "encoder_network", made.encoder, also=[*known, *_TRAINING])
+        if cache is not None and isinstance(made.saliency, OperationSaliencies):
+            made.saliency = OperationSaliencies(space, folder=cache)
+    ready: Predictor = made
+    return ready
 
 
-def _maker(name: str, *, is_anytime: bool) -> tuple[Callable[..., Predictor], dict[str, Any]]:
-    """Return what makes a predictor, and arguments that its name stands for."""
-    if is_anytime and name in ANYTIME:
-        from archwright.predict.anytime import anytime
+@dataclass(frozen=True)
+class _Anytime:
+    """Makes one of `ANYTIME` with the sizes of a preset, and as many time steps as there are signals."""
 
-        return partial(anytime, name), {}
+    name: str
+
+    def __call__(
+        self,
+        space: Space,
+        *,
+        which: Which = "paper",
+        settings: Mapping[str, Any] | None = None,
+        head: Sequence[int] | None = None,
+        training: Mapping[str, Any] | None = None,
+    ) -> Predictor:
+        """Return a predictor that is not fitted."""
+        encoder, _ = ANYTIME[self.name]
+        changed = dict(training or {})
+        base = preset_of(encoder, space, which, loss=changed.get("loss", "mse"))
+        sizes = {key: value for key, value in base["settings"].items() if key != "steps"}
+        return anytime(
+            self.name,
+            space,
+            settings=sizes | dict(settings or {}),
+            head=base["head"] if head is None else head,
+            training=replace(base["training"], **changed),
+        )
+
+
+def _maker(name: str) -> Callable[..., Any]:
+    """Return what makes a predictor."""
     if name in names("predictor"):
-        return find("predictor", name), {}
+        maker: Callable[..., Any] = find("predictor", name)
+        return maker
     if name not in names("encoder_network"):
         raise PredictorError(f"{name!r} learns several signals: name them, as --anytime half,final")
-    from archwright.predict.neural import NeuralPredictor
+    return NeuralPredictor
 
-    return NeuralPredictor, {"encoder": name}
+
+def _arguments(entrant: Entrant, known: Sequence[str]) -> dict[str, Any]:
+    """Return settings as arguments: what is no argument belongs to the training, or to the encoder."""
+    given: dict[str, Any] = {}
+    inner = next((name for name in _INNER if name in known), None)
+    for key, value in entrant.settings.items():
+        if key == "preset" and key not in known and "which" in known:
+            given["which"] = value
+        elif key in ("training", *_INNER) and not isinstance(value, Mapping):
+            raise PredictorError(f"{key} of {entrant.label!r} must have settings of its own, but is {value!r}")
+        elif key in known:
+            # Settings of parts may be said one by one and as a mapping.
+            given[key] = {**given.get(key, {}), **value} if isinstance(value, Mapping) else value
+        elif "training" in known and key in _TRAINING:
+            given["training"] = {**given.get("training", {}), key: value}
+        elif inner is None:
+            raise PredictorError(f"predictor {entrant.name!r} has no setting {key!r}. {suggestion(key, known)}")
+        else:
+            given[inner] = {**given.get(inner, {}), key: value}
+    for key in given.get("training", {}):
+        if key not in _TRAINING:
+            raise PredictorError(f"the training of a predictor has no setting {key!r}. {suggestion(key, _TRAINING)}")
+    return given
 
 
 def _parameters(maker: Callable[..., object]) -> list[str]:
@@ -195,33 +252,14 @@ def _parameters(maker: Callable[..., object]) -> list[str]:
     return [each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
 
 
-def _trainings() -> list[str]:
-    from archwright.predict.neural import Training
-
-    return [each.name for each in fields(Training)]
-
-
-def _train_by(made: Any, changed: Mapping[str, Any]) -> None:
-    """Change how a predictor is trained; what is not named stays as it would be."""
-    known = [each.name for each in fields(made.training)]
-    for key in changed:
-        if key not in known:
-            raise PredictorError(f"the training of a predictor has no setting {key!r}. {suggestion(key, known)}")
-    made.training = replace(made.training, **changed)
-
-
-def _check_encoder(made: Any, known: Sequence[str]) -> None:
-    """Refuse settings that the encoder of a neural predictor does not have: now, not when it is fitted."""
-    settings = getattr(made, "settings", None)
-    if "training" not in known or not isinstance(settings, Mapping) or not isinstance(made.encoder, str):
-        return
-    parameters = inspect.signature(find("encoder_network", made.encoder)).parameters
+def _check_keys(settings: Mapping[str, Any], kind: str, name: str, *, also: Sequence[str]) -> None:
+    """Refuse settings that an encoder does not have: now, not when it is made."""
+    parameters = inspect.signature(find(kind, name)).parameters
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
         return
     for key in settings:
         if key not in parameters:
-            several = [*parameters, *known, *_trainings()]
-            raise PredictorError(f"encoder {made.encoder!r} has no setting {key!r}. {suggestion(key, several)}")
+            raise PredictorError(f"encoder {name!r} has no setting {key!r}. {suggestion(key, {*parameters, *also})}")
 
 
 def _value(text: str) -> object:
