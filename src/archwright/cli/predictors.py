@@ -256,14 +256,15 @@ def _print_section(section: Section) -> None:
     rows: dict[str, list[str]] = {}
     for row in summaries(section, [MAIN]):
         rows.setdefault(row.predictor, [row.predictor]).append(spread_text(row.mean, row.std))
-    console.print(_table(f"{name}: Kendall's tau, by size of the training set", "predictor", sizes, [*rows.values()]))
+    print(f"{name}: Kendall's tau, by size of the training set")
+    console.print(_table("predictor", sizes, [*rows.values()]))
     pairs = [
         [row.other, f"{row.train:,}", spread_text(row.mean, row.std, is_signed=True), f"{row.wins} of {row.n}"]
         for row in paired(section)
     ]
     if pairs:
-        title = f"{section.entries[0].label} minus the others, over trainings with the same set and seed"
-        console.print(_table(title, "other", ["trained on", "difference", "better in"], pairs))
+        print(f"{section.entries[0].label} minus the others, over trainings with the same set and seed")
+        console.print(_table("other", ["trained on", "difference", "better in"], pairs))
 
 
 def _show_search(out: Path, done: PredictorStudy, made: SearchReport, *, json_output: bool) -> None:
@@ -292,7 +293,8 @@ def _show_search(out: Path, done: PredictorStudy, made: SearchReport, *, json_ou
             ]
             for row in rows
         ]
-        console.print(_table(title, "who", heads, lines))
+        print(title)
+        console.print(_table("who", heads, lines))
     for line in made.notes:
         note(line)
     print(f"all searches in {made.files[0]}")
@@ -305,10 +307,10 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE)
 
 
-def _table(title: str, first: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _table(first: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column(first, no_wrap=True)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
