@@ -21,11 +21,15 @@ from archwright.coordinate.predictors.judging import fit_watched, judge, tops
 from archwright.coordinate.predictors.running import all_cells, run_predictors
 from archwright.coordinate.predictors.study import PredictorFolder, PredictorStudy, Rules
 from archwright.coordinate.predictors.task import task_of
+from archwright.core.arch import Arch
 from archwright.core.errors import BenchError, PredictorError, RunError
 from archwright.core.rng import derive
 from archwright.core.trial import Evidence
+from archwright.predict import saliency_store
 from archwright.predict.neural import NeuralPredictor, Training
 from archwright.predict.ranks import kendall
+from archwright.predict.saliency import OperationSaliencies
+from archwright.proxies.cells import CellSaliencies
 from predictor_doubles import SPACE, N, Oracle, quality, written
 
 
@@ -304,6 +308,32 @@ def test_a_search_takes_the_candidate_predicted_best(calls, bench, tmp_path) -> 
     assert means["good"] >= means["poor"]
     with pytest.raises(RunError, match="2 to 50 architectures"):
         run_predictors(tmp_path / "t", wanted(bench, rules=rules, sizes=("51",)))
+
+
+def test_saliencies_are_measured_once_for_all_trainings_that_read_them(bench, tmp_path, monkeypatch) -> None:
+    measured: list[Arch] = []
+    monkeypatch.setattr(CellSaliencies, "measure", lambda self, arch: measured.append(arch) or saliencies(arch))
+    monkeypatch.setattr(OperationSaliencies, "constants", lambda self: np.ones((3, 5)))
+    small = {"embedding": 4, "widths": [4, 4, 4], "convert": 4, "head": [4], "training": {"epochs": 1}, "steps": 2}
+    who = tuple(Entrant(name, "ta_gates", {**small, "symmetry": name}) for name in ("add", "concat", "none"))
+    rules = Rules(sets=2, test=7)
+    study = PredictorStudy(open_cases(bench, ["data"]), who, ("10", "20"), 2, rules)
+    told: list[Progress] = []
+    run_predictors(tmp_path / "s", study, watch=told.append)
+    task = task_of(study.cases[0], rules)
+    needed = {*task.test.tolist(), *task.training(20, 0).tolist(), *task.training(20, 1).tolist()}
+    assert sorted(measured) == sorted(task.bench.archs(sorted(needed)))
+    assert [each.cell for each in told][:3] == ["", "saliencies of operations", "add, 20"]
+    assert len(list((tmp_path / "s" / "cache").glob("*.safetensors"))) == 1
+    # What this process knows is forgotten, so that the next one has to read it.
+    saliency_store._KNOWN.clear()
+    run_predictors(tmp_path / "s", replace(study, seeds=3))
+    assert len(measured) == len(needed)
+
+
+def saliencies(arch: Arch) -> np.ndarray:
+    """Saliencies [C, M, Z] of some architecture, invented."""
+    return np.array(arch.genes, dtype=np.float64)[None, :, None] + np.arange(5)
 
 
 #: Keeps some processes busy until it is killed.

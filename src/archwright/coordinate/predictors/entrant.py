@@ -158,7 +158,9 @@ def make(
     else:
         maker = _maker(entrant.name)
     known = _parameters(maker)
-    given = {"encoder": entrant.name} if "encoder" in known and entrant.name in names("encoder_network") else {}
+    given: dict[str, Any] = {}
+    if "encoder" in known and entrant.name in names("encoder_network"):
+        given["encoder"] = entrant.name
     given |= _arguments(entrant, known)
     if "encoding" in given:
         default = inspect.signature(maker).parameters["encoder"].default

@@ -17,8 +17,9 @@ from archwright.coordinate.predictors.task import Task, task_of
 from archwright.core.errors import PredictorError
 from archwright.core.protocols import Predictor
 from archwright.core.rng import derive
+from archwright.predict.saliency import OperationSaliencies
 
-__all__ = ["FIT", "QUERY", "do_cell", "make_entrant", "value_name"]
+__all__ = ["FIT", "QUERY", "do_cell", "make_entrant", "measure", "rows_of", "value_name"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -57,17 +58,43 @@ def make_entrant(folder: PredictorFolder, study: PredictorStudy, cell: Cell) -> 
     return make(cell.entrant, space, preset=rules.preset, is_anytime=len(rules.signals) > 1, cache=folder.cache)
 
 
+def rows_of(study: PredictorStudy, cell: Cell) -> tuple[Ints, Ints]:
+    """Return the rows that a training learns from, and those that it predicts: the test, or candidates.
+
+    Raises:
+        NasError: as `task_of`.
+    """
+    task = task_of(cell.case, study.rules)
+    if not study.rules.candidates:
+        return task.training(cell.size, cell.set), task.test
+    order = derive(cell.set, "search", task.bench.name, len(task.bench)).permutation(task.rows)
+    # From the end, so that training sets of all sizes meet the same candidates.
+    return order[: cell.size], order[len(order) - study.rules.candidates :]
+
+
+def measure(folder: PredictorFolder, study: PredictorStudy, cell: Cell, rows: Sequence[int]) -> None:
+    """Measure the saliencies of operations that the predictor of a cell reads, and keep them.
+
+    Raises:
+        NasError: as `make_entrant`; or if an architecture cannot be measured.
+    """
+    saliency = getattr(make_entrant(folder, study, cell), "saliency", None)
+    assert isinstance(saliency, OperationSaliencies)
+    saliency.raw(task_of(cell.case, study.rules).bench.archs(rows))
+    saliency.save()
+
+
 def _compare(folder: PredictorFolder, study: PredictorStudy, cell: Cell, task: Task) -> dict[str, float]:
     """Return how well a predictor foretells the test."""
-    rows = task.training(cell.size, cell.set)
+    rows, test = rows_of(study, cell)
     values = {FIT: 0.0, QUERY: 0.0}
     # Who learns all signals at once is fitted once; of others there is one for each signal.
     for places in _shares(make_entrant(folder, study, cell), len(task.signals)):
         predictor = make_entrant(folder, study, cell)
-        fitted = _fit(predictor, task, rows, task.test, cell, places)
+        fitted = _fit(predictor, task, rows, test, cell, places)
         for column, place in enumerate(places):
             predicted = [each[:, column] for each in fitted.predictions]
-            rated = judge(predicted, task.truth[task.test, place], has_unit=_has_unit(predictor))
+            rated = judge(predicted, task.truth[test, place], has_unit=_has_unit(predictor))
             values |= {value_name(task, name, place): value for name, value in rated.items()}
         values[FIT] += fitted.fit_s
         values[QUERY] += fitted.query_s
@@ -98,9 +125,7 @@ def _search(folder: PredictorFolder, study: PredictorStudy, cell: Cell, task: Ta
     `found` is its reported value. The others are those of the best by its label: `queried`, of it and the training set;
     `random`, of as many random architectures; `candidates`, of all candidates, which is what a perfect predictor finds.
     """
-    order = derive(cell.set, "search", task.bench.name, len(task.bench)).permutation(task.rows)
-    # From the end, so that training sets of all sizes meet the same candidates.
-    rows, candidates = order[: cell.size], order[len(order) - study.rules.candidates :]
+    rows, candidates = rows_of(study, cell)
     predictor = make_entrant(folder, study, cell)
     fitted = _fit(predictor, task, rows, candidates, cell, [0])
     chosen = candidates[[int(np.argmax(fitted.predictions[-1][:, 0]))]]
