@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Lines of more contestants than there are colours are dashed.
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
+#: Inches for a legend beside the charts.
+_BESIDE = 1.6
 #: Values that an axis names at most.
 _TICKS = 7
 #: Characters of the caption on a line, for each chart.
@@ -55,15 +57,19 @@ def write_panels_png(path: Path, drawn: Sequence[Panel], *, n_names: int, title:
     """
     figure_of = figure_class()
     with styled():
-        figure = figure_of(figsize=(4.4 * len(drawn), 4.4))
+        figure = figure_of(figsize=(4.4 * len(drawn) + (0.0 if drawn[0].is_stepped else _BESIDE), 4.4))
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
         axes = figure.subplots(1, len(drawn), squeeze=False)[0]
         for place, panel in zip(axes, drawn, strict=True):
             _draw(place, panel)
         figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
         figure.supxlabel(fill(caption, _LINE * len(drawn)), x=0.012, ha="left", fontsize=7.5, color="#7a8494")
-        # Curves rise to the right: below their ends is room.
-        axes[0].legend(loc="lower right", ncols=1 if n_names < 5 else 2, fontsize=8)
+        if drawn[0].is_stepped:
+            # Curves rise to the right: below their ends is room.
+            axes[0].legend(loc="lower right", ncols=1 if n_names < 5 else 2, fontsize=8)
+        else:
+            lines = {line.get_label(): line for place in axes for line in place.get_lines()}
+            figure.legend(handles=list(lines.values()), loc="outside right upper", fontsize=8)
         save(figure, path)
 
 

@@ -184,9 +184,10 @@ def _caption(section: Section, findings: PredictorFindings) -> str:
     if truth != signal:
         learned += f", judged by the {truth.label}"
     how = "the first rows" if rules.pool == "first" else "drawn at random"
-    sets = "each its own" if rules.sets is None else f"{min(rules.sets, findings.study.seeds)}"
+    n = min(rules.sets or findings.study.seeds, findings.study.seeds)
+    sets = "One training set" if n == 1 else f"{n} training sets"
     return (
-        f"{learned}; judged on {len(task.test):,} architectures. Training sets ({sets}) are of a pool of "
+        f"{learned}; judged on {len(task.test):,} architectures. {sets} of each size, from a pool of "
         f"{len(task.pool):,}, {how}. Neural predictors: mean over the last {LAST_EPOCHS} epochs."
     )
 
