@@ -24,7 +24,7 @@ papers: $(V)/.test
 	$(BIN)/python -m pytest -q -m slow --timeout 3600
 
 bench: $(V)/.test
-	for script in scoring store halving simulate defaults budget tabular; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in scoring store halving simulate defaults budget tabular predictors; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 docs: $(V)/.docs
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
