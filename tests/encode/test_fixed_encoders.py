@@ -88,3 +88,15 @@ def test_what_has_no_room_is_said_in_one_line() -> None:
         AdjacencyCategorical(NB201, n_edges=3).encode([ARCH])
     with pytest.raises(EncodingError, match="give a smaller truncate"):
         Path(find("space", "fbnet")())
+
+
+@pytest.mark.parametrize("name", ["enas_dvae", "nb101", "nds_enas"])
+def test_categorical_edges_have_room_for_the_largest_cell(name):
+    space = find("space", name)()
+    encoder = AdjacencyCategorical(space)
+    rng = derive(5, name)
+    cells = [space.random(rng=rng) for _ in range(300)]
+    if name == "enas_dvae":
+        cells.append(space.parse("[[0],[0,1],[0,1,1],[0,1,1,1],[0,1,1,1,1],[0,1,1,1,1,1]]"))
+        assert encoder.n_edges == len(space.graphs(cells[-1])[0].edges)
+    assert encoder.encode(cells).shape == (len(cells), encoder.dim)

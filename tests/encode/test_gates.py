@@ -13,7 +13,7 @@ from archwright.core.catalog import find
 from archwright.core.errors import EncodingError
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch
-from archwright.encode.gates import Gates, Salient, TaGates
+from archwright.encode.gates import Gates, Salient, TaGates, Vocabulary
 from archwright.spaces.edges import EdgeCell
 
 NB201 = find("space", "nb201")()
@@ -274,3 +274,8 @@ def test_spaces_with_operations_on_nodes_are_encoded(name: str) -> None:
     assert bool(torch.isfinite(out).all())
     wider = GraphBatch.of(space, archs, n_nodes=batch.ops.shape[-1] + 2)
     torch.testing.assert_close(net(wider), out, msg="padding must not count")
+
+
+def test_poolings_have_no_parameters_whatever_they_are_called() -> None:
+    fixed = {name: Vocabulary.of(find("space", name)()).fixed for name in ("enas_dvae", "nb101", "nb201")}
+    assert fixed == {"enas_dvae": (4, 5), "nb101": (2,), "nb201": (NONE, SKIP, POOL)}

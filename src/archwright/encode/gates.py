@@ -27,6 +27,9 @@ Symmetry = Literal["none", "random", "add", "concat"]
 #: Gives saliencies [B, C, M, Z] of the operations of B architectures, in the order in which a batch has them.
 Saliency = Callable[[Sequence[Arch]], Tensor]
 
+#: Poolings whose names do not say so.
+_POOLS = ("avg3", "max3")
+
 #: What an operation is updated from.
 Contact = Literal["message", "node"]
 
@@ -71,7 +74,7 @@ class Vocabulary:
             skip += [k for k, name in names if name.startswith("input") and bool((edges.ops == k).any())]
         else:
             inputs = max(1, sum(name.startswith("input") for name in space.op_names))
-        fixed = {*none, *skip, *(k for k, name in names if "pool" in name)}
+        fixed = {*none, *skip, *(k for k, name in names if "pool" in name or name in _POOLS)}
         return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, n_cells(space))
 
 
