@@ -21,6 +21,7 @@ from archwright.coordinate.predictors.judging import fit_watched, judge, tops
 from archwright.coordinate.predictors.running import all_cells, run_predictors
 from archwright.coordinate.predictors.study import PredictorFolder, PredictorStudy, Rules
 from archwright.coordinate.predictors.task import task_of
+from archwright.coordinate.predictors.work import rows_of
 from archwright.core.arch import Arch
 from archwright.core.errors import BenchError, PredictorError, RunError
 from archwright.core.rng import derive
@@ -308,6 +309,15 @@ def test_a_search_takes_the_candidate_predicted_best(calls, bench, tmp_path) -> 
     assert means["good"] >= means["poor"]
     with pytest.raises(RunError, match="2 to 50 architectures"):
         run_predictors(tmp_path / "t", wanted(bench, rules=rules, sizes=("51",)))
+
+
+def test_a_prediction_that_is_no_number_is_never_chosen(calls, bench, tmp_path) -> None:
+    rules = Rules(sets=None, candidates=30)
+    study = run_predictors(tmp_path / "s", wanted(bench, "wild", rules=rules, sizes=("10",), seeds=2))
+    for cell in all_cells(study):
+        _, candidates = rows_of(study, cell)
+        (test,) = Bench.open(bench).values("data", candidates[[3]], split="test")
+        assert PredictorFolder(tmp_path / "s").read(cell).values["found"] == test
 
 
 def test_saliencies_are_measured_once_for_all_trainings_that_read_them(bench, tmp_path, monkeypatch) -> None:

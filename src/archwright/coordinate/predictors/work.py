@@ -128,7 +128,9 @@ def _search(folder: PredictorFolder, study: PredictorStudy, cell: Cell, task: Ta
     rows, candidates = rows_of(study, cell)
     predictor = make_entrant(folder, study, cell)
     fitted = _fit(predictor, task, rows, candidates, cell, [0])
-    chosen = candidates[[int(np.argmax(fitted.predictions[-1][:, 0]))]]
+    predicted = fitted.predictions[-1][:, 0]
+    # What a training that diverged says of an architecture is no reason to take it.
+    chosen = candidates[[int(np.argmax(np.where(np.isfinite(predicted), predicted, -np.inf)))]]
     reported = task.bench.values(cell.case.report, slice(None), split=cell.case.split)
     best = {
         "found": chosen,
