@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Lines of more contestants than there are colours are dashed.
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
+#: Charts in a row.
+_ACROSS = 4
 #: Inches for a legend beside the charts.
 _BESIDE = 1.6
 #: Values that an axis names at most.
@@ -44,7 +46,7 @@ def write_contest_png(path: Path, contest: Contest, comparison: Comparison, *, c
 
 
 def write_panels_png(path: Path, drawn: Sequence[Panel], *, n_names: int, title: str, caption: str) -> None:
-    """Write charts side by side, with one legend.
+    """Write charts in rows of four, with one legend.
 
     Args:
         path: File to write.
@@ -57,13 +59,18 @@ def write_panels_png(path: Path, drawn: Sequence[Panel], *, n_names: int, title:
     """
     figure_of = figure_class()
     with styled():
-        figure = figure_of(figsize=(4.4 * len(drawn) + (0.0 if drawn[0].is_stepped else _BESIDE), 4.4))
+        beside = 0.0 if drawn[0].is_stepped else _BESIDE
+        across = min(_ACROSS, len(drawn))
+        down = -(-len(drawn) // across)
+        figure = figure_of(figsize=(4.4 * across + beside, 4.4 * down))
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
-        axes = figure.subplots(1, len(drawn), squeeze=False)[0]
-        for place, panel in zip(axes, drawn, strict=True):
+        axes = figure.subplots(down, across, squeeze=False).ravel()
+        for place, panel in zip(axes, drawn, strict=False):
             _draw(place, panel)
+        for place in axes[len(drawn) :]:
+            place.set_axis_off()
         figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
-        figure.supxlabel(fill(caption, _LINE * len(drawn)), x=0.012, ha="left", fontsize=7.5, color="#7a8494")
+        figure.supxlabel(fill(caption, _LINE * across), x=0.012, ha="left", fontsize=7.5, color="#7a8494")
         if drawn[0].is_stepped:
             # Curves rise to the right: below their ends is room.
             axes[0].legend(loc="lower right", ncols=1 if n_names < 5 else 2, fontsize=8)
