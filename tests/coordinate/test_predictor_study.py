@@ -135,6 +135,13 @@ def test_only_what_is_known_is_learned_and_judged(bench) -> None:
         task_of(case, Rules(pool_size=29))
 
 
+def test_predictors_may_look_at_proxies_that_the_benchmark_knows(bench) -> None:
+    task = task_of(*open_cases(bench, ["data"]), Rules())
+    seven, nine = task.evidence(np.array([7, 9]))
+    assert (dict(seven.proxies), dict(nine.proxies)) == ({}, {"params": 9.0})
+    assert nine.curve == ()
+
+
 def test_an_error_is_turned_around_and_an_outcome_may_be_judged_by_another(bench) -> None:
     (loss,), (early,) = open_cases(bench, ["loss"]), open_cases(bench, ["short"], report="loss")
     true = quality(Bench.open(bench).archs(range(N)))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -14,6 +15,7 @@ from archwright.bench.table import Bench
 from archwright.coordinate.experiment import Case
 from archwright.coordinate.predictors.study import Rules
 from archwright.coordinate.simulate import opened
+from archwright.core.catalog import names
 from archwright.core.errors import BenchError, RunError
 from archwright.core.rng import derive
 from archwright.core.trial import Evidence
@@ -94,8 +96,20 @@ class Task:
         return self.evidence(self.test)
 
     def evidence(self, rows: Ints) -> list[Evidence]:
-        """Return what predictors may look at of some rows."""
-        return [Evidence(arch) for arch in self.bench.archs(rows)]
+        """Return what predictors may look at of some rows: architectures, and the proxies that the benchmark has."""
+        archs = self.bench.archs(rows)
+        known: list[dict[str, float]] = [{} for _ in archs]
+        for name, column in self._proxies.items():
+            for proxies, value in zip(known, column[rows].tolist(), strict=True):
+                if not math.isnan(value):
+                    proxies[name] = value
+        return [Evidence(arch, proxies=proxies) for arch, proxies in zip(archs, known, strict=True)]
+
+    @cached_property
+    def _proxies(self) -> dict[str, npt.NDArray[np.floating]]:
+        """Measures that are known before any training, since proxies of the catalogue compute them."""
+        measures = self.bench.measures_of(self.signals[-1].outcome)
+        return {name: measures[name] for name in names("proxy") if name in measures}
 
     def training(self, size: int, set: int) -> Ints:
         """Return the rows of training set number `set`; a larger one holds the smaller ones."""
