@@ -103,6 +103,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "nasbowl": "archwright.predict.nasbowl:Nasbowl",
         "dngo": "archwright.predict.dngo:Dngo",
         "ngboost": "archwright.predict.ngboost:NgBoost",
+        "sparse_gp": "archwright.predict.sparse_gp:SparseGaussianProcess",
+        "bohamiann": "archwright.predict.bohamiann:Bohamiann",
         "ta_gates": "archwright.predict.neural_names:ta_gates",
         "gates": "archwright.predict.neural_names:gates",
         "gcn": "archwright.predict.neural_names:gcn",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from archwright.core.errors import PredictorError
 from archwright.core.trial import Prediction
-from archwright.predict.posterior import Posterior, posterior
+from archwright.predict.bayesian_linear import BayesianLinear
 from archwright.predict.refit import EncodedPredictor
 from archwright.spaces.base import Space
 
@@ -60,8 +60,7 @@ class Dngo(EncodedPredictor):
         super().__init__(space, encoder=encoder, encoding=encoding, settings=settings)
         self.widths, self.epochs, self.lr = tuple(widths), epochs, lr
         self._body: nn.Sequential | None = None
-        self._known: Floats | None = None
-        self._posterior: Posterior | None = None
+        self._regression: BayesianLinear | None = None
 
     def _learn_vectors(self, vectors: Floats, scores: Floats, seed: int) -> None:
         import torch
@@ -70,15 +69,11 @@ class Dngo(EncodedPredictor):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._body = self._trained(vectors, scores, np.random.default_rng(seed))
-        self._known = self._features(vectors)
-        self._posterior = posterior(self._known @ self._known.T, scores)
+        self._regression = BayesianLinear.of(self._features(vectors), scores)
 
     def _guess_vectors(self, vectors: Floats) -> Prediction:
-        assert self._known is not None
-        assert self._posterior is not None
-        features = self._features(vectors)
-        across = features @ self._known.T
-        return Prediction(self._posterior.mean(across), self._posterior.std(across, np.square(features).sum(1)))
+        assert self._regression is not None
+        return self._regression.predict(self._features(vectors))
 
     def _trained(self, vectors: Floats, scores: Floats, rng: np.random.Generator) -> nn.Sequential:
         import torch
@@ -101,10 +96,10 @@ class Dngo(EncodedPredictor):
         return body
 
     def _features(self, vectors: Floats) -> Floats:
-        """Return what the last hidden layer gives and a constant, [N, K + 1]."""
+        """Return what the last hidden layer gives, [N, K]."""
         import torch
 
         assert self._body is not None
         with torch.inference_mode():
-            features = self._body(torch.from_numpy(vectors).float()).double().numpy()
-        return np.concatenate([features, np.ones((len(vectors), 1))], axis=1)
+            features: Floats = self._body(torch.from_numpy(vectors).float()).double().numpy()
+        return features

@@ -56,9 +56,9 @@ class NgBoost(ArraysPredictor):
         *,
         encoder: str = "onehot",
         encoding: Mapping[str, Any] | None = None,
-        trees: int = 500,
+        trees: int = 300,
         depth: int = 6,
-        lr: float = 0.05,
+        lr: float = 0.08,
         share: float = 0.5,
         features: float = 0.8,
         least: int = 5,
@@ -139,6 +139,8 @@ class BoostedNormals:
             MissingExtraError: if the package is not installed.
         """
         boosting = library("ngboost")
+        if np.ptp(scores) == 0:
+            return cls._constant(float(scores[0]))
         from sklearn.tree import DecisionTreeRegressor
 
         # Without a seed of its own a tree would draw the order of features from numpy's global generator.
@@ -157,6 +159,13 @@ class BoostedNormals:
             random_state=seed,
         )
         return cls._read(model.fit(vectors, scores))
+
+    @classmethod
+    def _constant(cls, score: float) -> Self:
+        """Return no trees: all scores are equal, and the package would divide by their deviation."""
+        none = np.zeros(0, dtype=np.int64)
+        start, nothing = np.array([score, -np.inf]), np.zeros(0)
+        return cls(start, none.reshape(0, 2), none.reshape(0, 2), none, nothing, nothing, depth=0)
 
     @classmethod
     def _read(cls, model: Any) -> Self:
@@ -226,4 +235,4 @@ class BoostedNormals:
         for _ in range(self.depth):
             right = x[rows, self.feature[node]] > self.threshold[node]
             node = self.children[node, right.astype(np.int64)]
-        return np.asarray(self.start + self.value[node].reshape(len(x), -1, 2).sum(axis=1))
+        return np.asarray(self.start + self.value[node].reshape(len(x), len(self.roots), 2).sum(axis=1))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -122,7 +123,10 @@ def library(package: str) -> Any:
         MissingExtraError: if it is not installed.
     """
     try:
-        return import_module(package)
+        # What a package's own code should no longer do concerns its authors.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return import_module(package)
     except ImportError as error:
         raise MissingExtraError(
             f"this predictor needs the package {package}, which cannot be imported ({error}): "
