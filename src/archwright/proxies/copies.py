@@ -37,9 +37,10 @@ class Copy:
     """A network that can be called with any parameters.
 
     Args:
-        module: Shallow copies of the network's modules; they hold no parameters worth anything.
+        module: Shallow copies of the network's modules, which hold `params` and `buffers`.
         params: Parameters by name: leaves of their own that require gradients.
         buffers: Buffers by name, copied.
+        layers: Names of the weights of linear and convolutional layers.
         batchnorm: What BatchNorm does.
         dtype: Type of the parameters and of real inputs; None keeps theirs.
     """
@@ -47,6 +48,7 @@ class Copy:
     module: nn.Module
     params: dict[str, Tensor]
     buffers: dict[str, Tensor]
+    layers: tuple[str, ...]
     batchnorm: BatchNorm
     dtype: torch.dtype | None = None
 
@@ -54,20 +56,22 @@ class Copy:
         """Return the network's outputs for `x` [B, ...], with its own parameters or with `params`."""
         if self.dtype is not None and x.is_floating_point():
             x = x.to(self.dtype)
-        state = {**(self.params if params is None else params), **self.buffers}
         with _Bypass(self.batchnorm):
-            outputs: Tensor = torch.func.functional_call(self.module, state, (x,))
+            return self._called(x, params)
+
+    def _called(self, x: Tensor, params: Mapping[str, Tensor] | None) -> Tensor:
+        outputs: Tensor
+        if params is None and not self.buffers:
+            outputs = self.module(x)
+        else:
+            # Puts everything back afterwards, also buffers that the network replaces; as slow as a small network.
+            state = {**(self.params if params is None else params), **self.buffers}
+            outputs = torch.func.functional_call(self.module, state, (x,))
         return outputs
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights of linear and convolutional layers, by name."""
-        layers = nn.Linear | nn.modules.conv._ConvNd
-        names = {
-            f"{prefix}.weight" if prefix else "weight"
-            for prefix, part in self.module.named_modules()
-            if isinstance(part, layers)
-        }
-        return {name: tensor for name, tensor in self.params.items() if name in names}
+        return {name: self.params[name] for name in self.layers}
 
 
 def stand_in(
@@ -85,47 +89,74 @@ def stand_in(
     """
     if isinstance(model, TabularMlp):
         model = nn.Sequential(*model.layers, model.head)
-    module = _shallow(model, batchnorm, {})
+    cloning = _Cloning(batchnorm, dtype, absolute=absolute)
     with torch.inference_mode(False):
-        params = {}
-        for name, tensor in module.named_parameters():
-            leaf = _own(tensor, dtype)
-            params[name] = (leaf.abs() if absolute else leaf).requires_grad_()
-        buffers = {name: _own(tensor, dtype) for name, tensor in module.named_buffers()}
-    return Copy(module, params, buffers, batchnorm, dtype)
+        module = cloning.clone(model, "")
+    return Copy(module, cloning.params, cloning.buffers, tuple(cloning.layers), batchnorm, dtype)
 
 
-def _shallow(part: nn.Module, batchnorm: BatchNorm, known: dict[nn.Module, nn.Module]) -> nn.Module:
-    """Return a copy of the tree of modules that shares their parameters, in evaluation mode and without hooks."""
-    if isinstance(part, nn.modules.dropout._DropoutNd):
-        return nn.Identity()
-    is_norm = isinstance(part, nn.modules.batchnorm._BatchNorm)
-    if is_norm and batchnorm == "off":
-        return nn.Identity()
-    if part not in known:
-        known[part] = clone = copy.copy(part)
-        # Straight into the dictionary: assignments to a module look at each value, which costs more than the copies.
-        own = clone.__dict__
-        own["training"] = False
-        for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            own[hooks] = type(own[hooks])()
-        own["_parameters"], own["_buffers"] = dict(part._parameters), dict(part._buffers)
-        own["_modules"] = {
-            name: None if child is None else _shallow(child, batchnorm, known) for name, child in part._modules.items()
-        }
-        if is_norm and batchnorm == "batch":
-            # Without running values the statistics are the batch's, in evaluation mode as well.
-            clone._buffers = dict.fromkeys(part._buffers)
-    return known[part]
+class _Cloning:
+    """One walk over a tree of modules, in the order of `named_parameters`, that copies all that a stand-in needs.
 
+    A walk for each of them takes longer than the forward pass of a small network.
+    """
 
-def _own(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    own = tensor.detach().clone()
-    return own.to(dtype) if dtype is not None and own.is_floating_point() else own
+    def __init__(self, batchnorm: BatchNorm, dtype: torch.dtype | None, *, absolute: bool) -> None:
+        self.batchnorm, self.dtype, self.absolute = batchnorm, dtype, absolute
+        self.params: dict[str, Tensor] = {}
+        self.buffers: dict[str, Tensor] = {}
+        self.layers: list[str] = []
+        # Modules and tensors that a network has in several places it has there in its stand-in, under the first name.
+        self._modules: dict[nn.Module, nn.Module] = {}
+        self._tensors: dict[Tensor, Tensor] = {}
+
+    def clone(self, part: nn.Module, prefix: str) -> nn.Module:
+        """Return a copy of the tree of modules with tensors of its own, in evaluation mode and without hooks."""
+        if isinstance(part, nn.modules.dropout._DropoutNd):
+            return nn.Identity()
+        is_norm = isinstance(part, nn.modules.batchnorm._BatchNorm)
+        if is_norm and self.batchnorm == "off":
+            return nn.Identity()
+        if part not in self._modules:
+            self._modules[part] = clone = copy.copy(part)
+            # Straight into the dictionary: an assignment to a module looks at the value, which costs more than a copy.
+            own = clone.__dict__
+            own["training"] = False
+            for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
+                own[hooks] = type(own[hooks])()
+            is_layer = isinstance(part, nn.Linear | nn.modules.conv._ConvNd)
+            own["_parameters"] = {name: self._param(tensor, prefix + name) for name, tensor in part._parameters.items()}
+            if is_layer and prefix + "weight" in self.params:
+                self.layers.append(prefix + "weight")
+            # Without running values the statistics of BatchNorm are the batch's, in evaluation mode as well.
+            dropped = is_norm and self.batchnorm == "batch"
+            own["_buffers"] = {
+                name: None if dropped else self._buffer(tensor, prefix + name) for name, tensor in part._buffers.items()
+            }
+            own["_modules"] = {
+                name: None if child is None else self.clone(child, f"{prefix}{name}.")
+                for name, child in part._modules.items()
+            }
+        return self._modules[part]
+
+    def _param(self, tensor: Tensor | None, name: str) -> Tensor | None:
+        if tensor is not None and tensor not in self._tensors:
+            leaf = self._own(tensor)
+            self.params[name] = self._tensors[tensor] = (leaf.abs() if self.absolute else leaf).requires_grad_()
+        return None if tensor is None else self._tensors[tensor]
+
+    def _buffer(self, tensor: Tensor | None, name: str) -> Tensor | None:
+        if tensor is not None and tensor not in self._tensors:
+            self.buffers[name] = self._tensors[tensor] = self._own(tensor)
+        return None if tensor is None else self._tensors[tensor]
+
+    def _own(self, tensor: Tensor) -> Tensor:
+        converts = self.dtype is not None and tensor.is_floating_point()
+        return tensor.detach().to(self.dtype if converts else tensor.dtype, copy=True)
 
 
 class _Bypass(TorchFunctionMode):
-    """Does for functions what `_shallow` does for modules."""
+    """Does for functions what `_Cloning` does for modules."""
 
     def __init__(self, batchnorm: BatchNorm) -> None:
         super().__init__()

@@ -128,10 +128,11 @@ class _Joined:
 def _owners(net: Copy, paths: Sequence[str]) -> dict[str, int]:
     """Return the operation of each weight that belongs to one."""
     number = {path: place for place, path in enumerate(paths)}
-    known = {path for path, _ in net.module.named_modules()}
     for path in paths:
-        if path not in known:
-            raise ProxyError(f"an operation must be a module of the network, but {path!r} is none")
+        try:
+            net.module.get_submodule(path)
+        except AttributeError as error:
+            raise ProxyError(f"an operation must be a module of the network, but {path!r} is none") from error
     if len(number) < len(paths) or any(above in number for path in paths for above in _above(path)):
         raise ProxyError("operations must be different modules, none a part of another")
     return {weight: number[path] for weight in net.weights() for path in _above(weight) if path in number}
