@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -13,7 +15,7 @@ from proxy_doubles import SPACE, written
 #: The options of the verb. A new one is added here on purpose, never by accident.
 OPTIONS = (
     "--axis --balanced --batch --bench --data --dataset --from --help --init --json --lower-is-better --no-png --out "
-    "--png --proxies --report-outcome --sample --seeds --size --target --workers"
+    "--png --proxies --report-outcome --sample --seeds --size --target --weights --workers"
 )
 
 
@@ -49,6 +51,24 @@ def test_the_command_line_is_frozen() -> None:
     command = typer.main.get_command(app).commands["proxies"]
     names = {name for each in command.params for name in (*each.opts, *each.secondary_opts) if name.startswith("--")}
     assert names | {"--help"} == set(OPTIONS.split())
+
+
+def test_tabular_networks_share_weights_unless_they_shall_have_their_own(bench, tmp_path: Path) -> None:
+    found = {}
+    for weights in ("auto", "own"):
+        words = ("--bench", "small:data", "--proxies", "params,snip,expressflow", "--batch", 8, "--workers", 1)
+        bench(*words, "--weights", weights, "--seeds", 1, "--sample", 20, "--no-png", "--out", tmp_path / weights)
+        record = json.loads((tmp_path / weights / "study.json").read_text())
+        (scores,) = (tmp_path / weights / "scores").glob("*.parquet")
+        found[record["inputs"]["weights"]] = pd.read_parquet(scores).pivot(index="row", columns="proxy", values="value")
+    assert list(found) == ["shared", "own"]
+    shared, own = found.values()
+    assert len(shared) == 20
+    assert (shared["params"] == own["params"]).all()
+    assert not np.isclose(shared["snip"], own["snip"]).any()
+    assert shared["expressflow"].corr(own["expressflow"], method="spearman") > 0.9
+    page = (tmp_path / "auto" / "report" / "report.html").read_text()
+    assert "corners of one draw of weights" in page
 
 
 def test_scores_of_a_table_are_compared_at_once(bench, home: Path, tmp_path: Path) -> None:

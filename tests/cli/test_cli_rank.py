@@ -77,6 +77,18 @@ def test_json_holds_the_same(doubles, rank, images, tmp_path):
     assert Path(said["report"]).exists()
 
 
+def test_networks_of_a_table_share_weights_and_the_command_says_so(rank, table, tmp_path):
+    words = ("--space", "criteo", "--data", table, "--target", "y", "--proxies", "params,synflow", "--sample", 30)
+    words += ("--batch", 16, "--workers", 2)
+    done = rank(*words, "--out", tmp_path / "shared")
+    assert "share one draw of weights" in done.stderr
+    own = rank(*words, "--weights", "own", "--workers", 0, "--json", "--out", tmp_path / "own")
+    assert json.loads(own.stdout)["weights"] == "own"
+    shared, own = (pd.read_csv(tmp_path / name / "scores.csv").set_index("arch") for name in ("shared", "own"))
+    assert (shared["params"] == own["params"][shared.index]).all()
+    assert shared["synflow"].corr(own["synflow"], method="spearman") > 0.95
+
+
 def test_a_table_ranks_a_space_of_tabular_mlps(doubles, rank, table, tmp_path):
     words = ("--space", "criteo", "--data", table, "--target", "y", "--proxies", "size", "--sample", 5, "--batch", 16)
     done = rank(*words, "--workers", 0, "--out", tmp_path / "r")

@@ -5,16 +5,20 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from archwright.coordinate.rank_inputs import load_inputs, of_table, save_inputs
 from archwright.coordinate.rank_options import RankFolder, default_folder, proxy_names
 from archwright.coordinate.ranking import load_ranking, rank, resume_ranking
-from archwright.core.catalog import names
+from archwright.coordinate.weights import chosen_weights
+from archwright.core.catalog import find, names
 from archwright.core.errors import DataError, NasError, ProxyError, RunError, SpaceError, UnknownNameError
 from archwright.core.ranks import ranks
 from archwright.core.rng import derive
 from archwright.data.shapes import VectorShape
+from archwright.proxies.base import Batch
 from archwright.proxies.ensemble import mean_rank
+from archwright.proxies.tabular_draw import SharedDraw
 from archwright.spaces.nb201 import NasBench201
 from archwright.spaces.tabular_mlp import TabularMlp
 from rank_doubles import CALLS, doubles
@@ -144,6 +148,80 @@ def test_the_table_can_be_read_by_anything(doubles, tmp_path):
     assert [space.parse(text) for text in csv["arch"]] == ranking.top(30)
     np.testing.assert_allclose(csv["size"], ranking.values[ranking.order(), 0])
     assert parquet["picky"].isna().sum() == np.isnan(ranking.values[:, 3]).sum()
+
+
+# Networks that share one draw of weights
+
+FAST = "params,synflow,snip,nwot,expressflow,ntk_trace"
+
+
+def rows_frame():
+    return pd.DataFrame(derive(0, "rows").standard_normal((60, 4)), columns=["a", "b", "c", "target"])
+
+
+def rows_ranked(**options):
+    return rank(SPACE, rows_frame(), **{"proxies": FAST, "batch": 16, "workers": 0} | options)
+
+
+def test_networks_of_a_table_are_scored_together_with_the_values_that_each_has_by_itself():
+    ranking = rows_ranked()
+    inputs = of_table(rows_frame(), "target", ranking.archs, batch=16, repeats=1, balanced=False, seed=0)
+    x, y = (torch.from_numpy(part) for part in inputs.batches[0])
+    draw = SharedDraw(SPACE, inputs.shape.features, seed=0)
+    for k, name in enumerate(ranking.proxies):
+        for arch, value in zip(ranking.archs, ranking.values[:, k], strict=True):
+            if name == "expressflow":
+                assert value == pytest.approx(draw.expressflow.score(arch), rel=1e-5)
+            elif np.isfinite(value):
+                assert value == pytest.approx(find("proxy", name)(draw.network(arch), Batch(x, y)), rel=1e-4), name
+
+
+def test_who_shares_weights_ranks_nearly_as_who_has_its_own():
+    shared, own = rows_ranked(), rows_ranked(weights="own")
+    assert shared.archs == own.archs
+    assert shared.proxies == own.proxies
+    for name in ("params", "synflow", "expressflow"):
+        k = shared.proxies.index(name)
+        assert np.corrcoef(shared.ranks[:, k], own.ranks[:, k])[0, 1] > 0.9, name
+    np.testing.assert_array_equal(shared.values[:, 0], own.values[:, 0])
+    assert not np.isclose(shared.values[:, 2], own.values[:, 2]).any()
+
+
+def test_a_ranking_of_shared_weights_says_so_and_goes_on_where_it_was_cut(tmp_path):
+    whole = rows_ranked()
+    with pytest.raises(StopError):
+        rows_ranked(out=tmp_path / "r", watch=cut_after(7))
+    assert json.loads((tmp_path / "r" / "ranking.json").read_text())["settings"]["weights"] == "shared"
+    ranking = rows_ranked(out=tmp_path / "r")
+    assert ranking.archs == whole.archs
+    np.testing.assert_allclose(ranking.values, whole.values, rtol=1e-5)
+    with pytest.raises(RunError, match="another weights"):
+        rows_ranked(out=tmp_path / "r", weights="own")
+
+
+def test_a_folder_from_before_there_was_a_choice_has_weights_of_its_own(tmp_path):
+    before = rows_ranked(out=tmp_path / "r", weights="own")
+    path = tmp_path / "r" / "ranking.json"
+    said = json.loads(path.read_text())
+    del said["settings"]["weights"]
+    path.write_text(json.dumps(said))
+    np.testing.assert_array_equal(rows_ranked(out=tmp_path / "r", weights="own").values, before.values)
+
+
+@pytest.mark.parametrize(("weights", "chosen"), [("auto", "shared"), ("shared", "shared"), ("own", "own")])
+def test_weights_are_shared_where_they_can_be(weights, chosen):
+    assert chosen_weights(weights, [SPACE], init="torch", size={}) == chosen
+
+
+def test_weights_that_cannot_be_shared_are_refused_in_one_line():
+    assert chosen_weights("auto", [SPACE, NasBench201()], init="torch", size={}) == "own"
+    assert chosen_weights("auto", [SPACE], init="kaiming", size={}) == "own"
+    for options in ({"init": "kaiming", "size": {}}, {"init": "torch", "size": {"batchnorm": False}}):
+        with pytest.raises(RunError, match="leave out --weights") as caught:
+            chosen_weights("shared", [SPACE], **options)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UnknownNameError, match="auto, shared or own"):
+        chosen_weights("common", [SPACE], init="torch", size={})
 
 
 # Going on

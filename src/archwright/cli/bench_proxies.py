@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
 
-from archwright.cli.network_options import Init, Size, read_scheme, read_sizes
+from archwright.cli.network_options import Init, Size, WeightsOption, read_scheme, read_sizes
 from archwright.cli.table_options import read_names
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def proxies(
     ] = False,
     size: Size = None,
     init: Init = "torch",
+    weights: WeightsOption = "auto",
     from_: Annotated[
         Path | None,
         Option(
@@ -85,6 +86,8 @@ def proxies(
     from archwright.coordinate.proxy_study import Inputs, ProxyStudy, StudyFolder
     from archwright.coordinate.rank_options import proxy_names
     from archwright.coordinate.session import cores
+    from archwright.coordinate.simulate import opened
+    from archwright.coordinate.weights import chosen_weights, read_weights
     from archwright.core.catalog import require_known
     from archwright.report.proxy_html import write_study
 
@@ -92,7 +95,10 @@ def proxies(
     if bench:
         cases = _cases(bench, dataset=dataset, report=report_outcome)
         source, sources = _sources(data or [], cases)
-        inputs = Inputs(source, target, batch, read_sizes(size or []), balanced, read_scheme(init))
+        sizes, scheme = read_sizes(size or []), read_scheme(init)
+        spaces = [opened(case.folder).space for case in cases]
+        shared = chosen_weights(read_weights(weights), spaces, init=scheme, size=dict(sizes))
+        inputs = Inputs(source, target, batch, sizes, balanced, scheme, shared)
         chosen = _names(proxies) if from_ else proxy_names(proxies)
         if not from_:
             require_known("proxy", chosen)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from archwright.nets.initialise import Scheme
 
-__all__ = ["PANEL", "Init", "Size", "read_scheme", "read_sizes"]
+__all__ = ["PANEL", "Init", "Size", "WeightsOption", "read_scheme", "read_sizes"]
 
 PANEL = "The networks"
 
@@ -24,6 +24,15 @@ Size = Annotated[
     ),
 ]
 Init = Annotated[str, Option(help="Weights: torch, kaiming, kaiming_fan_out, xavier or lecun.", rich_help_panel=PANEL)]
+
+WeightsOption = Annotated[
+    str,
+    Option(
+        help="Tabular MLPs: shared (one draw for all, scored together, much faster), own, or auto: shared where it "
+        "can be.",
+        rich_help_panel=PANEL,
+    ),
+]
 
 
 def read_sizes(texts: Sequence[str]) -> tuple[tuple[str, int | float | bool], ...]:

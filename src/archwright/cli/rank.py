@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from archwright.cli.network_options import PANEL, Init, Size, read_scheme, read_sizes
+from archwright.cli.network_options import PANEL, Init, Size, WeightsOption, read_scheme, read_sizes
 
 if TYPE_CHECKING:
     from archwright.coordinate.rank_options import RankFolder
@@ -57,6 +57,7 @@ def rank(
     target: Annotated[str, Option(help="Column of a table to predict.", rich_help_panel=_DATA)] = "target",
     size: Size = None,
     init: Init = "torch",
+    weights: WeightsOption = "auto",
     repeats: Annotated[
         int, Option(help="Networks and batches per architecture; scores are means.", rich_help_panel=PANEL)
     ] = 1,
@@ -77,6 +78,7 @@ def rank(
     from archwright.coordinate.rank_options import RankFolder, default_folder
     from archwright.coordinate.ranking import rank as run_rank
     from archwright.coordinate.ranking import resume_ranking
+    from archwright.coordinate.weights import read_weights
     from archwright.core.errors import RunError
     from archwright.report.ranking import write_ranking
 
@@ -97,6 +99,7 @@ def rank(
                 repeats=repeats,
                 size=dict(read_sizes(size or [])),
                 init=read_scheme(init),
+                weights=read_weights(weights),
                 target=target,
                 split=_split(split),
                 resize=_resize(resize),
@@ -158,9 +161,10 @@ def _show(folder: RankFolder, ranking: Ranking, page: Path, *, top: int, json_ou
     from archwright.report.ranking import best_rows, proxy_rows
 
     best, rows = best_rows(ranking, top), proxy_rows(ranking)
-    failed = sum(bool(error) for error in ranking.errors)
+    failed, weights = sum(bool(error) for error in ranking.errors), folder.load()["settings"]["weights"]
     if json_output:
         value = {"out": str(folder.path), "space": ranking.space.name, "scored": len(ranking), "failed": failed}
+        value["weights"] = weights
         files = {"report": str(page), "scores": str(folder.path / "scores.csv")}
         found = {
             "best": [asdict(row) for row in best],
@@ -174,6 +178,8 @@ def _show(folder: RankFolder, ranking: Ranking, page: Path, *, top: int, json_ou
         note(f"note: {name} is left out: {reason}")
     if failed:
         note(f"note: {failed} of {len(ranking)} architectures lack a score by some proxy, see scores.csv")
+    if weights == "shared":
+        note("note: the networks share one draw of weights, and proxies are computed for many at once")
     print(f"report  {page}")
     print(f"scores  {folder.path / 'scores.csv'}, and scores.parquet")
 

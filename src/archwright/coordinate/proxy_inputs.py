@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from archwright.coordinate.rank_inputs import RankInputs, of_images, of_table
+from archwright.coordinate.weights import SHARED
 from archwright.core.errors import DataError
 from archwright.core.rng import derive
 from archwright.data.shapes import ImageShape, VectorShape
@@ -61,6 +62,11 @@ def make_evaluator(
     Raises:
         NasError: if there is no such proxy, or one needs what the batch lacks.
     """
+    if inputs.weights == SHARED and isinstance(space, TabularMlp):
+        from archwright.proxies.shared_networks import SharedNetworkProxies
+
+        assert isinstance(drawn.shape, VectorShape)
+        return SharedNetworkProxies(space, drawn.shape, drawn.batches, proxies, seed=seed)
     from archwright.proxies.networks import NetworkProxies
 
     size = dict(inputs.size)

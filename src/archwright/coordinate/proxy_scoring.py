@@ -17,10 +17,9 @@ from archwright.coordinate.proxy_study import Group, Inputs, ProxyStudy, StudyFo
 from archwright.coordinate.rank_inputs import load_inputs, save_inputs
 from archwright.coordinate.simulate import opened
 from archwright.core.errors import BenchError, RunError
-from archwright.core.protocols import Evaluator
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal, Result
-from archwright.proxies.networks import SECONDS, failures
+from archwright.proxies.networks import SECONDS, NetworkProxies, failures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,7 +266,9 @@ def _score(
     bench = opened(group.folder)
     evaluator = _evaluator(folder.batch(group, seed), group.folder, study.inputs_of(group), seed, tuple(names))
     scores: list[Score] = []
-    for row, arch in zip(rows, bench.archs(rows), strict=True):
+    archs = bench.archs(rows)
+    evaluator.expect(archs)
+    for row, arch in zip(rows, archs, strict=True):
         # The evaluator draws from its own seed; nothing may depend on who scores what when.
         result = evaluator.evaluate(Proposal(arch), rng=derive(seed, "score", row))
         scores += _scores_of(result, names, seed=seed, row=row, arch=bench.space.text(arch))
@@ -285,7 +286,7 @@ def _scores_of(result: Result, names: Sequence[str], *, seed: int, row: int, arc
 
 
 @lru_cache(maxsize=2)
-def _evaluator(batch: Path, bench: str, inputs: Inputs, seed: int, names: tuple[str, ...]) -> Evaluator:
+def _evaluator(batch: Path, bench: str, inputs: Inputs, seed: int, names: tuple[str, ...]) -> NetworkProxies:
     return make_evaluator(load_inputs(batch, {}), opened(bench).space, inputs, names, seed=seed)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.coordinate.kept import read_record
 from archwright.core.catalog import names, require_known
@@ -36,6 +36,7 @@ class RankOptions:
         size: Sizes of the networks by name, `(("channels", 16), ("cells", 5))`; empty takes the space's full networks.
         init: How parameters are drawn.
         seed: Of everything random.
+        weights: Whether the networks share one draw of weights.
 
     Raises:
         RunError: if a number is below one, or no proxy is named.
@@ -50,6 +51,7 @@ class RankOptions:
     size: tuple[tuple[str, int | float | bool], ...] = ()
     init: Scheme = "torch"
     seed: int = 0
+    weights: Literal["shared", "own"] = "own"
 
     def __post_init__(self) -> None:
         for name in ("sample", "batch", "repeats"):
@@ -122,7 +124,10 @@ class RankFolder:
             RunError: if there is none, or it is damaged.
         """
         missing = f"{self.path} must be the folder of `archwright rank`, but holds no ranking"
-        return read_record(self.record, dict, format=FORMAT, missing=missing)
+        said = read_record(self.record, dict, format=FORMAT, missing=missing)
+        # Before there was a choice each network had its own.
+        said.get("settings", {}).setdefault("weights", "own")
+        return said
 
     def save(self, record: Mapping[str, Any]) -> None:
         """Write the record in one step.

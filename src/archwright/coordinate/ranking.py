@@ -18,6 +18,7 @@ from archwright.coordinate.ranked import Ranking, left_out, ranking_of
 from archwright.coordinate.remote import Remote
 from archwright.coordinate.session import cores
 from archwright.coordinate.source import place_of
+from archwright.coordinate.weights import SHARED, Weights, chosen_weights
 from archwright.core.arch import Arch
 from archwright.core.budget import Budget
 from archwright.core.catalog import find, names
@@ -46,7 +47,11 @@ _PROBES = 5
 _BATCH = 64
 #: Files that are read as text.
 _TEXTS = (".txt", ".tokens")
-_EVALUATOR = "archwright.proxies.networks:NetworkProxies"
+#: Who scores networks with weights of their own, and those that share them.
+_EVALUATORS = {
+    "own": "archwright.proxies.networks:NetworkProxies",
+    "shared": "archwright.proxies.shared_networks:SharedNetworkProxies",
+}
 #: Modules that workers import while the data is being read.
 _PRELOAD = ("archwright.proxies.networks", "archwright.nets.build", "archwright.nets.initialise")
 
@@ -62,6 +67,7 @@ def rank(
     repeats: int = 1,
     size: Mapping[str, int | float | bool] | None = None,
     init: Scheme = "torch",
+    weights: Weights = "auto",
     target: str = "target",
     task: TaskOptions | None = None,
     split: Split = None,
@@ -87,6 +93,8 @@ def rank(
         repeats: Networks and batches per architecture; scores are means over them.
         size: Sizes of the networks by name, `{"channels": 16, "cells": 5}`; by default the benchmark's full networks.
         init: How parameters are drawn, see `archwright.nets.initialise`.
+        weights: `"shared"`: networks of a width space share one draw of weights and are scored together, many times
+            faster, see `archwright.proxies.tabular`. `"own"`: each has its own. By default shared where it can be.
         target: Column to predict, of a table.
         task: How the table becomes a task.
         split: Part of the images.
@@ -99,7 +107,7 @@ def rank(
     Raises:
         SpaceError: if the space has no networks, or its networks no such size.
         DataError: if the data cannot be read, or is not what the space's networks take.
-        UnknownNameError: if there is no such space, proxy or initialisation.
+        UnknownNameError: if there is no such space, proxy, initialisation or choice of weights.
         ProxyError: if no proxy gives a score.
         RunError: if the folder holds something else, or cannot be written (exit code 1).
         KeyboardInterrupt: what is scored by then is kept.
@@ -108,10 +116,11 @@ def rank(
         >>> ranking = rank("nb201", "sklearn:digits", proxies="params,synflow", sample=20, size={"cells": 1}, workers=0)
         >>> [ranking.space.text(arch) for arch in ranking.top(3)]
     """
-    options = RankOptions(
-        proxy_names(proxies), sample, batch, balanced, repeats, tuple(sorted((size or {}).items())), init, seed
-    )
-    work = _Work(space_of(space), _space_text(space), options)
+    space, text = space_of(space), _space_text(space)
+    shared = chosen_weights(weights, [space], init=init, size=size or {})
+    sizes = tuple(sorted((size or {}).items()))
+    options = RankOptions(proxy_names(proxies), sample, batch, balanced, repeats, sizes, init, seed, shared)
+    work = _Work(space, text, options)
     source = _Source(data, target, task or TaskOptions(), split, resize)
     n_workers = cores() if workers is None else workers
     if out is None:
@@ -153,6 +162,7 @@ def resume_ranking(
         repeats=settings["repeats"],
         size=settings["size"],
         init=settings["init"],
+        weights=settings["weights"],
         target=settings.get("target", "target"),
         task=TaskOptions.from_json(settings.get("task", {})),
         split=settings.get("split"),
@@ -222,7 +232,9 @@ class _Work:
         options = self.options
         archs = distinct(self.space, options.sample, rng=derive(options.seed, "sample"))
         inputs = self._inputs(source, archs)
-        NetworkProxies(**self._arguments(inputs, options.proxies)).network(archs[0])
+        evaluator = self._evaluator(inputs, options.proxies).made()
+        assert isinstance(evaluator, NetworkProxies)
+        evaluator.network(archs[0])
         return inputs
 
     def _inputs(self, source: _Source, archs: Sequence[Arch]) -> RankInputs:
@@ -239,11 +251,12 @@ class _Work:
     ) -> Ranking:
         """Return the ranking after every architecture is scored."""
         n, before = len(inputs.archs), len(study.trials)
-        searcher = InOrder(inputs.archs, batch=_BATCH)
-        with _executors(min(workers, n - before)) as executor_of:
+        order = self._order(inputs.archs)
+        searcher = InOrder(order, batch=_BATCH)
+        with _executors(0 if self._is_quick() else min(workers, n - before)) as executor_of:
             proxies = self.options.proxies
             for goal in (min(_PROBES, n), n):
-                executor = executor_of(Remote(_EVALUATOR, self._arguments(inputs, proxies)))
+                executor = executor_of(self._evaluator(inputs, proxies, order[len(study.trials) : goal]))
                 turn = _turn(study, n, watch)
                 run(searcher, executor, Budget(trials=goal), seed=self.options.seed, study=study, stop=turn)
                 missing = left_out(study.trials[:_PROBES], self.options.proxies)
@@ -254,17 +267,36 @@ class _Work:
         asked = self.options.proxies
         return ranking_of(study.trials, inputs.archs, self.space, asked, _directions(asked))
 
-    def _arguments(self, inputs: RankInputs, proxies: Sequence[str]) -> dict[str, Any]:
-        return {
+    def _is_quick(self) -> bool:
+        """Return whether all is computed for many networks together: then other processes would do the same again."""
+        if self.options.weights != SHARED:
+            return False
+        from archwright.proxies.shared_networks import SHARED as QUICK
+
+        return set(self.options.proxies) <= set(QUICK)
+
+    def _order(self, archs: Sequence[Arch]) -> tuple[Arch, ...]:
+        """Return the order of scoring: that of the draw, or neighbours after one another where these share work."""
+        if self.options.weights != SHARED:
+            return tuple(archs)
+        # The first ones decide which proxies are left out, so they must be like any others.
+        return (*archs[:_PROBES], *sorted(archs[_PROBES:], key=lambda arch: arch.genes))
+
+    def _evaluator(self, inputs: RankInputs, proxies: Sequence[str], ahead: Sequence[Arch] = ()) -> Remote:
+        options = self.options
+        arguments: dict[str, Any] = {
             "space": self.space,
             "shape": inputs.shape,
             "batches": inputs.batches,
             "proxies": tuple(proxies),
-            "seed": self.options.seed,
-            "size": dict(self.options.size),
-            "init": self.options.init,
-            "repeats": self.options.repeats,
+            "seed": options.seed,
+            "repeats": options.repeats,
         }
+        if options.weights == SHARED:
+            arguments["ahead"] = tuple(ahead)
+        else:
+            arguments |= {"size": dict(options.size), "init": options.init}
+        return Remote(_EVALUATORS[options.weights], arguments)
 
     def _settings(self, source: _Source) -> dict[str, Any]:
         """Return what must be equal for a ranking to go on; how many workers there are may change."""

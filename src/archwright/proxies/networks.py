@@ -93,25 +93,10 @@ class NetworkProxies:
         """
         began_s = time.monotonic()
         try:
-            networks = [self.network(proposal.arch, repeat=repeat) for repeat in range(self.repeats)]
+            measures, failed = self._measured(proposal.arch, self.proxies, limit_s)
         except (NasError, TypeError) as error:
             return Result(None, time.monotonic() - began_s, error=_reason(error))
-        measures = {f"{SECONDS}build": time.monotonic() - began_s}
-        batches = self._tensors()
-        failed = []
-        for name in self.proxies:
-            start_s = time.monotonic()
-            try:
-                if limit_s is not None and start_s - began_s >= limit_s:
-                    raise ProxyError(f"its turn did not come within {limit_s:g} s")
-                measures[name] = self._value(name, networks, batches)
-            except _FAILURES as error:
-                failed.append(f"{name}: {_reason(error)}")
-                continue
-            measures[f"{SECONDS}{name}"] = time.monotonic() - start_s
-        first = measures.get(self.proxies[0])
-        score = None if first is None else first * find("proxy", self.proxies[0]).direction
-        return Result(score, time.monotonic() - began_s, measures=measures, error="\n".join(failed))
+        return self._result(measures, failed, time.monotonic() - began_s)
 
     def network(self, arch: Arch, *, repeat: int = 0) -> nn.Module:
         """Return the untrained network of `arch` that repeat `repeat` scores.
@@ -128,6 +113,39 @@ class NetworkProxies:
         if self.init != "torch":
             initialise(model, self.init, rng=derive(self.seed, "initialise", repeat))
         return model
+
+    def expect(self, archs: Sequence[Arch]) -> None:
+        """Say what will be asked for next; here networks are scored one by one, and nothing follows from it."""
+
+    def _measured(
+        self, arch: Arch, names: Sequence[str], limit_s: float | None
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """Return the measures of some proxies, and why others have none, from networks that are built now.
+
+        Raises:
+            NasError, TypeError: if the network cannot be built.
+        """
+        began_s = time.monotonic()
+        networks = [self.network(arch, repeat=repeat) for repeat in range(self.repeats)]
+        measures, failed = {f"{SECONDS}build": time.monotonic() - began_s}, {}
+        batches = self._tensors()
+        for name in names:
+            start_s = time.monotonic()
+            try:
+                if limit_s is not None and start_s - began_s >= limit_s:
+                    raise ProxyError(f"its turn did not come within {limit_s:g} s")
+                measures[name] = self._value(name, networks, batches)
+            except _FAILURES as error:
+                failed[name] = _reason(error)
+                continue
+            measures[f"{SECONDS}{name}"] = time.monotonic() - start_s
+        return measures, failed
+
+    def _result(self, measures: Mapping[str, float], failed: Mapping[str, str], cost_s: float) -> Result:
+        first = measures.get(self.proxies[0])
+        score = None if first is None else first * find("proxy", self.proxies[0]).direction
+        error = "\n".join(f"{name}: {reason}" for name, reason in failed.items())
+        return Result(score, cost_s, measures=measures, error=error)
 
     def _value(self, name: str, networks: Sequence[nn.Module], batches: Sequence[Batch]) -> float:
         values = []

@@ -20,7 +20,7 @@ from archwright.proxies.tabular_gradients import GRADIENTS, GradientProxies
 from archwright.proxies.tabular_kernels import KERNELS, Kernels
 from archwright.proxies.tabular_patterns import Patterns
 from archwright.proxies.tabular_walk import Network, walk
-from archwright.proxies.whole_space import WholeSpace, check_size
+from archwright.proxies.whole_space import check_size
 
 if TYPE_CHECKING:
     from archwright.core.arch import Arch
@@ -185,8 +185,7 @@ def _walked(
 
 
 def _expressflow(draw: SharedDraw, genes: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-    space = draw.space
-    whole = WholeSpace(space, draw.d, n_outputs=draw.n_outputs, seed=draw.seed)
+    space, whole = draw.space, draw.expressflow
     if len(genes) == space.size():
         return whole.scores()
     indices = np.ravel_multi_index(tuple(genes.T.astype(np.int64)), space.arities)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from archwright.core.errors import ProxyError
 from archwright.core.rng import derive
+from archwright.proxies.whole_space import WholeSpace
 
 if TYPE_CHECKING:
     from archwright.core.arch import Arch
@@ -61,6 +63,11 @@ class SharedDraw:
         self.biases = None
         if init == "torch":
             self.biases = [self._uniform("bias", i, shape[:1]) for i, shape in enumerate(shapes)]
+
+    @cached_property
+    def expressflow(self) -> WholeSpace:
+        """Weights and probes of ExpressFlow, which are its own; made when first asked for."""
+        return WholeSpace(self.space, self.d, n_outputs=self.n_outputs, seed=self.seed)
 
     def bound(self, fan_in: int) -> float:
         """Return what weights and biases of a layer are multiplied by."""

@@ -194,6 +194,7 @@ def _caption(section: Section, findings: Findings) -> str:
     data = f"of {Path(source).name}" if source else "of Gaussian noise with random labels"
     sizes = ", ".join(f"{name} {value}" for name, value in inputs.size)
     nets = f"; networks with {sizes}" if sizes else ""
+    nets += "; all networks of a seed are corners of one draw of weights" if inputs.weights == "shared" else ""
     return f"{start}{times}, on a batch of {inputs.batch} {data}{nets}."
 
 
