@@ -8,9 +8,12 @@ class TestMySearcher(SearcherContract):
 """
 
 from archwright.testing.covered import covered
+from archwright.testing.encoder import EncoderContract
+from archwright.testing.encoder_network import EncoderNetworkContract
 from archwright.testing.evaluator import EvaluatorContract
 from archwright.testing.executor import ExecutorContract
 from archwright.testing.network import NetworkContract
+from archwright.testing.predictor import PredictorContract
 from archwright.testing.proxy import ProxyContract
 from archwright.testing.searcher import SearcherContract
 from archwright.testing.space import SpaceContract
@@ -18,10 +21,13 @@ from archwright.testing.toy import Broken, NotANumber, Toy
 
 __all__ = [
     "Broken",
+    "EncoderContract",
+    "EncoderNetworkContract",
     "EvaluatorContract",
     "ExecutorContract",
     "NetworkContract",
     "NotANumber",
+    "PredictorContract",
     "ProxyContract",
     "SearcherContract",
     "SpaceContract",
