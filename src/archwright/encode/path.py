@@ -104,32 +104,43 @@ class Path(FixedEncoder):
 
     def _walks(self, cell: Graph, limit: int | None) -> Iterator[Walk]:
         """Yield (input, operation, ..., operation) of each way to an end of `cell`, of at most `limit` operations."""
-        targets: dict[int, list[int]] = {}
-        entered = set()
-        for i, j in cell.edges:
-            targets.setdefault(i, []).append(j)
-            entered.add(j)
-        open_: set[tuple[int, Walk]] = {
-            (node, (self._inputs.get(op, 0), *self._letter(op)))
-            for node, op in enumerate(cell.ops)
-            if node not in entered and (op in self._inputs or not self._inputs)
-        }
+        sources, ends = _reads(cell)
         # Nodes are in topological order, and ways with equal operations to one node are one.
-        while open_:
-            node, walk = min(open_)
-            open_.remove((node, walk))
-            if limit is not None and len(walk) - 1 > limit:
-                continue
-            if node not in targets:
-                yield walk
-            open_.update((to, walk + self._letter(cell.ops[to])) for to in targets.get(node, ()))
+        behind: list[set[Walk]] = []
+        for node, op in enumerate(cell.ops):
+            letter = self._letter(op)
+            walks = {walk + letter for source in sources[node] for walk in behind[source]}
+            if self._starts(op, sources[node]):
+                walks.add((self._inputs.get(op, 0), *letter))
+            behind.append({walk for walk in walks if limit is None or len(walk) - 1 <= limit})
+            if len(behind[-1]) > _MOST:
+                raise EncodingError(
+                    f"a cell must have at most {_MOST} paths to be encoded, but one of {self.space.name!r} has more: "
+                    "give a smaller truncate"
+                )
+        for end in ends:
+            yield from behind[end]
+
+    def _starts(self, op: int, sources: Sequence[int]) -> bool:
+        """Return whether paths start at a node: one that reads nothing, and is an input where the space has them."""
+        return not sources and (op in self._inputs or not self._inputs)
 
     def _letter(self, op: int) -> Walk:
         return (self._letters[op],) if op in self._letters else ()
 
     def _longest(self, seen: Sequence[Sequence[Graph]]) -> int:
-        most = _LONGEST.get(self.space.name, 0)
-        return max(most, *(len(walk) - 1 for cells in seen for cell in cells for walk in self._walks(cell, None)))
+        lengths = (self._length(cell) for cells in seen for cell in cells)
+        return max(_LONGEST.get(self.space.name, 0), *lengths)
+
+    def _length(self, cell: Graph) -> int:
+        """Return the number of operations of the longest path of `cell`, without following every one."""
+        sources, ends = _reads(cell)
+        most: list[int | None] = []
+        for node, op in enumerate(cell.ops):
+            known = [length for source in sources[node] if (length := most[source]) is not None]
+            start = [0] if self._starts(op, sources[node]) else []
+            most.append(max(known + start) + len(self._letter(op)) if known or start else None)
+        return max((length for end in ends if (length := most[end]) is not None), default=0)
 
     def _width(self) -> int:
         return self.n_paths
@@ -182,3 +193,12 @@ class PathCategorical(Path):
     def _fill(self, vector: Floats, present: Sequence[int]) -> None:
         kept = present[: self.n_present]
         vector[: len(kept)] = np.array(kept, dtype=np.float32) + 1
+
+
+def _reads(cell: Graph) -> tuple[list[list[int]], list[int]]:
+    """Return the nodes that each node reads, and the nodes that none reads."""
+    sources: list[list[int]] = [[] for _ in cell.ops]
+    for i, j in sorted(cell.edges):
+        sources[j].append(i)
+    read = {i for i, _ in cell.edges}
+    return sources, [node for node in range(len(cell.ops)) if node not in read]
