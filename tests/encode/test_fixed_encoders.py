@@ -100,3 +100,36 @@ def test_categorical_edges_have_room_for_the_largest_cell(name):
         cells.append(space.parse("[[0],[0,1],[0,1,1],[0,1,1,1],[0,1,1,1,1],[0,1,1,1,1,1]]"))
         assert encoder.n_edges == len(space.graphs(cells[-1])[0].edges)
     assert encoder.encode(cells).shape == (len(cells), encoder.dim)
+
+
+@pytest.mark.parametrize(
+    "name", ["adjacency", "adjacency_categorical", "adjacency_continuous", "path", "path_continuous"]
+)
+def test_a_truncated_vector_is_the_beginning_of_each_cells_vector(name: str) -> None:
+    space = find("space", "darts")()
+    archs = [space.random(rng=derive(0, "truncated", k)) for k in range(5)]
+    make = find("encoder", name)
+    whole = make(space).encode(archs).reshape(5, 2, -1)
+    part = make(space, truncate=2)
+    first = part.encode(archs).reshape(5, 2, -1)
+    n = first.shape[-1]
+    assert part.dim == 2 * n < whole[0].size
+    if name == "path_continuous":
+        assert np.array_equal(first[..., 1:], whole[..., 1:n])
+        assert np.array_equal(first[..., 0], first[..., 1:].sum(-1)), "the number of paths that are kept"
+    else:
+        assert np.array_equal(first, whole[..., :n])
+
+
+def test_the_largest_cells_have_room() -> None:
+    full = find("space", "enas_dvae")()
+    arch = full.parse(str(type(full.at(0))(full.name, tuple(arity - 1 for arity in full.arities))))
+    assert np.count_nonzero(AdjacencyCategorical(full).encode([arch])[0][:22]) == 22, "every link there can be"
+
+
+def test_a_cell_of_very_many_paths_is_refused_or_truncated_at_once() -> None:
+    mr = find("space", "mr")()
+    with pytest.raises(EncodingError, match="give a smaller truncate"):
+        Path(mr)
+    with pytest.raises(EncodingError, match="truncate must be 1 or more"):
+        Adjacency(NB201, truncate=0)

@@ -17,8 +17,9 @@ from archwright.spaces.base import Space
 
 __all__ = ["Adjacency", "AdjacencyCategorical", "AdjacencyContinuous"]
 
-#: Nodes of the largest cell, where few random architectures have as many.
-_MOST_NODES = {"nb101": 7}
+#: Nodes and edges of the largest cells, where few random architectures have as many.
+_MOST_NODES = {"nb101": 7, "nlp": 15}
+_MOST_EDGES = {"enas_dvae": 22, "nds_enas": 26, "nlp": 31}
 
 Floats = npt.NDArray[np.float32]
 
@@ -31,12 +32,19 @@ class Adjacency(FixedEncoder):
     Args:
         space: Space of the architectures.
         n_nodes: Nodes N that there is room for; by default as many as the largest cell of the space was seen to have.
+        truncate: Values of each cell that are kept, the first ones: edges come before operations. By default all.
+
+    Raises:
+        EncodingError: if nothing is kept.
 
     Source: arXiv:2007.04965, section 3.
     """
 
-    def __init__(self, space: Space, *, n_nodes: int | None = None) -> None:
+    def __init__(self, space: Space, *, n_nodes: int | None = None, truncate: int | None = None) -> None:
         super().__init__(space)
+        if truncate is not None and truncate < 1:
+            raise EncodingError(f"truncate must be 1 or more values of each cell, but is {truncate}")
+        self.truncate = truncate
         seen = samples(space)
         most = max(len(cell.ops) for cells in seen for cell in cells)
         self.n_nodes = n_nodes if n_nodes is not None else max(most, _MOST_NODES.get(space.name, 0))
@@ -46,7 +54,7 @@ class Adjacency(FixedEncoder):
     @property
     def dim(self) -> int:
         """Length D of one vector."""
-        return self.n_cells * (self._edge_width() + self._op_width())
+        return self.n_cells * self._width()
 
     def encode(self, archs: Sequence[Arch]) -> Floats:
         """Return vectors [B, D].
@@ -55,11 +63,12 @@ class Adjacency(FixedEncoder):
             ArchError: if an architecture is not in the space.
             EncodingError: if a cell is larger than the encoding has room for.
         """
-        vectors = np.zeros((len(archs), self.n_cells, self.dim // self.n_cells), dtype=np.float32)
+        width = self._width()
+        vectors = np.zeros((len(archs), self.n_cells, width), dtype=np.float32)
         for b, arch in enumerate(archs):
             for c, cell in enumerate(self.space.graphs(self.space.require(arch))):
                 self._check(cell)
-                vectors[b, c] = np.concatenate([self._edges(self._triangle(cell)), self._ops(cell)])
+                vectors[b, c] = np.concatenate([self._edges(self._triangle(cell)), self._ops(cell)])[:width]
         return vectors.reshape(len(archs), self.dim)
 
     def _check(self, cell: Graph) -> None:
@@ -75,6 +84,10 @@ class Adjacency(FixedEncoder):
         for edge in cell.edges:
             matrix[edge] = 1
         return matrix[self._pairs]
+
+    def _width(self) -> int:
+        whole = self._edge_width() + self._op_width()
+        return whole if self.truncate is None else min(whole, self.truncate)
 
     def _edge_width(self) -> int:
         return len(self._pairs[0])
@@ -100,6 +113,7 @@ class AdjacencyContinuous(Adjacency):
     Args:
         space: Space of the architectures.
         n_nodes: As of `Adjacency`.
+        truncate: As of `Adjacency`.
 
     Source: arXiv:2007.04965, section 3.
     """
@@ -126,13 +140,16 @@ class AdjacencyCategorical(AdjacencyContinuous):
         space: Space of the architectures.
         n_nodes: As of `Adjacency`.
         n_edges: Edges that there is room for; by default as many as a cell of the space was seen to have.
+        truncate: As of `Adjacency`.
 
     Source: arXiv:2007.04965, section 3.
     """
 
-    def __init__(self, space: Space, *, n_nodes: int | None = None, n_edges: int | None = None) -> None:
-        super().__init__(space, n_nodes=n_nodes)
-        most = max(len(cell.edges) for cells in samples(space) for cell in cells)
+    def __init__(
+        self, space: Space, *, n_nodes: int | None = None, n_edges: int | None = None, truncate: int | None = None
+    ) -> None:
+        super().__init__(space, n_nodes=n_nodes, truncate=truncate)
+        most = max(_MOST_EDGES.get(space.name, 0), *(len(cell.edges) for cells in samples(space) for cell in cells))
         self.n_edges = most if n_edges is None else n_edges
 
     def _check(self, cell: Graph) -> None:
