@@ -1,11 +1,13 @@
 """Information that flows through a cell, layer by layer: the graph convolution of GATES, on nodes or on edges."""
 
-# B architectures, C cells of each, N nodes, E edges, M operations (N or E), d width of a layer
+# B architectures, C cells of each, N nodes, E edges, M operations (N or E), R nodes that are read, S of the start,
+# d width of a layer
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -13,7 +15,42 @@ from torch import Tensor, nn
 
 from archwright.encode.batch import EdgeBatch, GraphBatch
 
-__all__ = ["EdgeFlow", "Flow", "InfoPropagation", "NodeFlow", "flow_of"]
+__all__ = ["Direction", "EdgeFlow", "Flow", "InfoPropagation", "NodeFlow", "flow_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """Where information goes in one layer, forward or backward.
+
+    Nodes that nothing reads are left out: they need no matrix product. Those are the output, and backward the inputs.
+
+    Args:
+        read: The nodes that something reads.
+        reads: What each operation reads of them [B, C, M, R].
+        starts: What it reads of the start, the inputs or the output [B, C, M, S].
+        feeds: What each node gets of the messages [B, C, N, M]; None if it gets that of its own operation.
+        keeps: What each node holds of the start [B, C, N, S], or [N, S].
+        start: The start among the nodes that are read: places, or a matrix [B, C, S, R].
+    """
+
+    read: slice
+    reads: Tensor
+    starts: Tensor
+    feeds: Tensor | None
+    keeps: Tensor
+    start: slice | Tensor
+
+    def first(self, start: Tensor) -> Tensor:
+        """Return what operations read [B, C, M, d] where only the start [S, d] or [B, C, S, d] holds anything."""
+        return _of_start(self.starts, start)
+
+    def start_of(self, held: Tensor) -> Tensor:
+        """Return what the start holds [B, C, S, d] of what is held by the nodes that are read [B, C, R, d]."""
+        return held[..., self.start, :] if isinstance(self.start, slice) else self.start @ held
+
+    def gathered(self, messages: Tensor, start: Tensor) -> Tensor:
+        """Return the information of each node [B, C, N, d]: the sum of its messages, and what it keeps of the start."""
+        return (messages if self.feeds is None else self.feeds @ messages) + _of_start(self.keeps, start)
 
 
 class Flow(ABC):
@@ -21,38 +58,17 @@ class Flow(ABC):
 
     Attributes:
         ops: Operation of each of the M places, int64 [B, C, M].
-        n_nodes: Nodes N.
-        inputs: Number of input nodes, the first ones.
+        forward: From the inputs to the output.
+        backward: From the output to the inputs.
     """
 
     ops: Tensor
-    n_nodes: int
-    inputs: int
-
-    @abstractmethod
-    def messages(self, info: Tensor, gates: Tensor, *, backward: bool) -> Tensor:
-        """Return what each operation makes of the information that it reads [B, C, M, d].
-
-        Args:
-            info: Information of each node [B, C, N, d], or [1, 1, N, d] if it is the same for all.
-            gates: Factor of each operation [B, C, M, d].
-            backward: Against the direction of the edges.
-        """
-
-    @abstractmethod
-    def gathered(self, messages: Tensor, info: Tensor, *, backward: bool) -> Tensor:
-        """Return the information of each node [B, C, N, d]: the sum of its messages.
-
-        What begins the flow (the inputs, or backward the output) keeps its own, of `info`.
-        """
+    forward: Direction
+    backward: Direction
 
     @abstractmethod
     def at_output(self, info: Tensor) -> Tensor:
         """Return the information of the output node [B, C, d]."""
-
-    @abstractmethod
-    def from_output(self, info: Tensor) -> Tensor:
-        """Return information of the nodes [B, C, N, d] that is `info` [B, C, d] at the output, and zero elsewhere."""
 
     @abstractmethod
     def around(self, forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,39 +95,37 @@ class EdgeFlow(Flow):
     """
 
     def __init__(self, batch: EdgeBatch, *, skip: Sequence[int] = (), none: Sequence[int] = ()) -> None:
-        self.ops, self.n_nodes, self.inputs = batch.ops, batch.n_nodes, batch.n_inputs
+        self.ops, n, inputs = batch.ops, batch.n_nodes, batch.n_inputs
         is_skip, is_none = _among(batch.ops, skip), _among(batch.ops, none)
-        carries = (batch.mask & ~is_skip & ~is_none).to(batch.source.dtype)
+        carries = (batch.mask & ~is_skip & ~is_none).to(batch.source.dtype).unsqueeze(-1)
         # Skips (u, v) as a matrix [B, C, N, N]; the sum of its powers says through how many chains of skips what
         # node u gets is passed on to node v. It is nilpotent, as edges go to later nodes.
         skips = (batch.source * is_skip.unsqueeze(-1)).transpose(-1, -2) @ batch.target
-        eye = torch.eye(self.n_nodes, dtype=skips.dtype, device=skips.device)
+        eye = torch.eye(n, dtype=skips.dtype, device=skips.device)
         passed = torch.linalg.inv(eye - skips) if skip else eye.expand_as(skips)
+        source, target = batch.source * carries, batch.target * carries
         self._target = batch.target
-        self._source = batch.source @ _roots(skips, (batch.target * carries.unsqueeze(-1)).sum(-2))
-        self._read = batch.source * carries.unsqueeze(-1)
-        self._feed = (batch.target * carries.unsqueeze(-1)) @ passed
-        self._back_read = batch.target * carries.unsqueeze(-1)
-        self._back_feed = self._read @ passed.transpose(-1, -2)
-        self._keep = _first(self.n_nodes, self.inputs, like=eye) @ passed
-        self._back_keep = _last(self.n_nodes, like=eye) @ passed.transpose(-1, -2)
-
-    def messages(self, info: Tensor, gates: Tensor, *, backward: bool) -> Tensor:
-        """Return what each edge carries, zero for `skip`, `none` and padding; see `Flow`."""
-        return gates * ((self._back_read if backward else self._read) @ info)
-
-    def gathered(self, messages: Tensor, info: Tensor, *, backward: bool) -> Tensor:
-        """Return what arrives at each node; see `Flow`."""
-        feed, keep = (self._back_feed, self._back_keep) if backward else (self._feed, self._keep)
-        return feed.transpose(-1, -2) @ messages + keep.transpose(-1, -2) @ info
+        self._source = batch.source @ _roots(skips, target.sum(-2))
+        self.forward = Direction(
+            read=slice(0, n - 1),
+            reads=source[..., : n - 1].contiguous(),
+            starts=source[..., :inputs].contiguous(),
+            feeds=(target @ passed).transpose(-1, -2).contiguous(),
+            keeps=passed[..., :inputs, :].transpose(-1, -2).contiguous(),
+            start=slice(0, inputs),
+        )
+        self.backward = Direction(
+            read=slice(inputs, n),
+            reads=target[..., inputs:].contiguous(),
+            starts=target[..., n - 1 :].contiguous(),
+            feeds=(source @ passed.transpose(-1, -2)).transpose(-1, -2).contiguous(),
+            keeps=passed[..., n - 1 :].contiguous(),
+            start=slice(n - 1 - inputs, n - inputs),
+        )
 
     def at_output(self, info: Tensor) -> Tensor:
         """Return the information of the last node."""
         return info[..., -1, :]
-
-    def from_output(self, info: Tensor) -> Tensor:
-        """Return information that is `info` at the last node."""
-        return nn.functional.pad(info.unsqueeze(-2), (0, 0, self.n_nodes - 1, 0))
 
     def around(self, forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the fed node holds, and backward the read node, or the node that it is a copy of."""
@@ -129,28 +143,29 @@ class NodeFlow(Flow):
     """
 
     def __init__(self, batch: GraphBatch, *, inputs: int = 1) -> None:
-        self.ops, self.n_nodes, self.inputs = batch.ops, batch.ops.shape[-1], inputs
-        self._adjacency = batch.adjacency
-        eye = torch.eye(self.n_nodes, dtype=batch.adjacency.dtype, device=batch.adjacency.device)
-        self._keep = _first(self.n_nodes, inputs, like=eye).diagonal().unsqueeze(-1)
+        self.ops, n, adjacency = batch.ops, batch.ops.shape[-1], batch.adjacency
         # The output is the last node that there is, and need not be the last place.
-        self._output = nn.functional.one_hot(batch.mask.sum(-1) - 1, self.n_nodes).to(eye).unsqueeze(-1)
-
-    def messages(self, info: Tensor, gates: Tensor, *, backward: bool) -> Tensor:
-        """Return what each node makes of the sum that it reads; see `Flow`."""
-        return gates * ((self._adjacency if backward else self._adjacency.transpose(-1, -2)) @ info)
-
-    def gathered(self, messages: Tensor, info: Tensor, *, backward: bool) -> Tensor:
-        """Return the messages, and at the start of the flow what was there; see `Flow`."""
-        return messages + (self._output if backward else self._keep) * info
+        self._output = nn.functional.one_hot(batch.mask.sum(-1) - 1, n).to(adjacency).unsqueeze(-1)
+        self.forward = Direction(
+            read=slice(0, n - 1),
+            reads=adjacency.transpose(-1, -2)[..., : n - 1].contiguous(),
+            starts=adjacency[..., :inputs, :].transpose(-1, -2).contiguous(),
+            feeds=None,
+            keeps=torch.eye(n, dtype=adjacency.dtype, device=adjacency.device)[:, :inputs].contiguous(),
+            start=slice(0, inputs),
+        )
+        self.backward = Direction(
+            read=slice(inputs, n),
+            reads=adjacency[..., inputs:].contiguous(),
+            starts=adjacency @ self._output,
+            feeds=None,
+            keeps=self._output,
+            start=self._output[..., inputs:, :].transpose(-1, -2).contiguous(),
+        )
 
     def at_output(self, info: Tensor) -> Tensor:
         """Return the information of the last node that there is."""
         return (self._output * info).sum(-2)
-
-    def from_output(self, info: Tensor) -> Tensor:
-        """Return information that is `info` at the last node that there is."""
-        return self._output * info.unsqueeze(-2)
 
     def around(self, forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the nodes hold."""
@@ -184,21 +199,30 @@ class InfoPropagation(nn.Module):
         #: The gates of all layers at once.
         self.gates = nn.Linear(embedding, sum(widths[1:]))
 
-    def forward(self, flow: Flow, info: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, flow: Flow, start: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """Return the information of each node [B, C, N, d] and the last message of each operation [B, C, M, d].
 
         Args:
             flow: The cells.
-            info: Information at the start [B, C, N, widths[0]], or [1, 1, N, widths[0]].
+            start: Information put in at the inputs [S, widths[0]], or backward at the output [B, C, 1, widths[0]].
             embeddings: Embedding of each operation [B, C, M, embedding].
         """
-        gates = torch.split(torch.sigmoid(self.gates(embeddings)), self.widths[1:], dim=-1)
-        messages = info
-        for layer, (weight, gate) in enumerate(zip(self.weights, gates, strict=True)):
-            held = (torch.relu(info) if layer else info) @ weight
-            messages = flow.messages(held, gate, backward=self.backward_flow)
-            info = flow.gathered(messages, held, backward=self.backward_flow)
+        way = flow.backward if self.backward_flow else flow.forward
+        gate, *gates = torch.split(torch.sigmoid(self.gates(embeddings)), self.widths[1:], dim=-1)
+        weight, *weights = self.weights
+        begun = start @ weight
+        messages = gate * way.first(begun)
+        info = way.gathered(messages, begun)
+        for weight, gate in zip(weights, gates, strict=True):
+            held = torch.relu(info[..., way.read, :]) @ weight
+            messages = gate * (way.reads @ held)
+            info = way.gathered(messages, way.start_of(held))
         return info, messages
+
+
+def _of_start(matrix: Tensor, start: Tensor) -> Tensor:
+    """Return matrix [B, C, M, S] or [M, S] @ start [B, C, S, d] or [S, d]; with one node S a product of elements."""
+    return matrix * start if matrix.shape[-1] == 1 else matrix @ start
 
 
 def _roots(skips: Tensor, others: Tensor) -> Tensor:
@@ -219,12 +243,3 @@ def _roots(skips: Tensor, others: Tensor) -> Tensor:
 
 def _among(ops: Tensor, which: Sequence[int]) -> Tensor:
     return torch.isin(ops, torch.tensor(list(which), dtype=ops.dtype, device=ops.device))
-
-
-def _first(n: int, count: int, *, like: Tensor) -> Tensor:
-    """Return the diagonal matrix [n, n] with 1 at the first `count` nodes."""
-    return torch.diag((torch.arange(n, device=like.device) < count).to(like.dtype))
-
-
-def _last(n: int, *, like: Tensor) -> Tensor:
-    return torch.diag((torch.arange(n, device=like.device) == n - 1).to(like.dtype))

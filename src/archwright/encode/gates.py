@@ -105,7 +105,7 @@ class Gates(EncoderNetwork):
     def forward(self, batch: EdgeBatch | GraphBatch) -> Tensor:
         """Return encodings [B, C x widths[-1]]."""
         flow = self.flow(batch)
-        info, _ = self.forward_flow(flow, self.start(flow), self.op(flow.ops))
+        info, _ = self.forward_flow(flow, self.information, self.op(flow.ops))
         encodings: Tensor = flow.at_output(info).flatten(1)
         return encodings
 
@@ -113,11 +113,6 @@ class Gates(EncoderNetwork):
         """Return the cells, ready for flow."""
         words = self.vocabulary
         return flow_of(batch, skip=words.skip, none=words.none, inputs=words.inputs)
-
-    def start(self, flow: Flow) -> Tensor:
-        """Return the information at the start [1, 1, N, embedding]: at the inputs, zero elsewhere."""
-        rest = flow.n_nodes - self.vocabulary.inputs
-        return nn.functional.pad(self.information, (0, 0, 0, rest))[None, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,11 +219,11 @@ class TaGates(Gates):
         if z is None and self.symmetry in ("add", "concat"):
             raise EncodingError(f"symmetry breaking by {self.symmetry!r} needs saliencies; none were given")
         flow = self.flow(cells)
-        start, embeddings = self.start(flow), self._first(self.op(flow.ops), z)
+        embeddings = self._first(self.op(flow.ops), z)
         seen, encodings = embeddings, []
         for step in range(self.steps):
             seen = embeddings if self.symmetry != "concat" or z is None else torch.cat([embeddings, z], dim=-1)
-            info, messages = self.forward_flow(flow, start, seen)
+            info, messages = self.forward_flow(flow, self.information, seen)
             output = flow.at_output(info)
             encodings.append(output.flatten(1))
             if step < self.steps - 1:
@@ -245,7 +240,7 @@ class TaGates(Gates):
     def _updates(self, flow: Flow, info: Tensor, messages: Tensor, output: Tensor, seen: Tensor) -> Tensor:
         """Return the updates of all embeddings [B, C, M, embedding]."""
         turned = self.convert(output.flatten(1)).unflatten(1, output.shape[1:])
-        back, back_messages = self.backward_flow(flow, flow.from_output(turned), seen)
+        back, back_messages = self.backward_flow(flow, turned.unsqueeze(-2), seen)
         after, before = (messages, back_messages) if self.contact == "message" else flow.around(info, back)
         if self.detach:
             after, seen = after.detach(), seen.detach()
