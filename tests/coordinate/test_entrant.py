@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from archwright.coordinate.predictors.entrant import Entrant, make, read_entrants
+from archwright.coordinate.predictors.entrant import Entrant, read_entrants
+from archwright.coordinate.predictors.making import make
 from archwright.core.catalog import find, names
 from archwright.core.errors import NasError, PredictorError, RunError, UnknownNameError
 from archwright.core.protocols import Predictor
@@ -48,6 +49,19 @@ def test_a_setting_finds_its_place_in_a_neural_predictor() -> None:
 def test_settings_of_encodings_and_libraries_find_theirs() -> None:
     forest = made("random_forest:trees=7:encoder=path")
     assert (forest.trees, forest.settings["encoder"]) == (7, "path")
+
+
+def test_one_value_is_a_list_of_one_where_several_are_taken() -> None:
+    predictor = made("gates:widths=64:head=8")
+    assert (predictor.settings["widths"], predictor.head) == ([64], (8,))
+    assert made("omni:proxies=params:curve=false").proxies == ("params",)
+
+
+def test_settings_of_members_find_their_place_too() -> None:
+    ensemble = made("ensemble:of=gates:members=2:epochs=3:embedding=8")
+    assert [(each.training.epochs, each.settings["embedding"]) for each in ensemble._members] == [(3, 8)] * 2
+    trees = made("ensemble:of=xgboost:trees=4")
+    assert {each.trees for each in trees._members} == {4}
 
 
 def test_a_preset_is_for_all_that_name_none() -> None:
@@ -103,6 +117,8 @@ def test_an_encoder_of_the_catalogue_is_a_neural_predictor_where_none_has_its_na
         ("gates:preset=cod", "must be one of paper, code"),
         ("xgboost:tres=3", "Did you mean 'trees'"),
         ("xgboost:encoder=pat", "Did you mean 'path'"),
+        ("ensemble:of=xgboost:tres=3", "Did you mean 'trees'"),
+        ("ensemble:of=xgbost:trees=3", "Did you mean 'xgboost'"),
         ("nasbowl:stepz=3", "Did you mean 'steps'"),
     ],
 )

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archwright.coordinate.contestant import plain_value
-from archwright.core.catalog import find, names, suggestion
-from archwright.core.errors import NasError, PredictorError, RunError, UnknownNameError
-from archwright.core.protocols import Predictor
-from archwright.predict.anytime import ANYTIME, anytime
-from archwright.predict.neural import NeuralPredictor, Training
-from archwright.predict.neural_names import NamedPredictor
-from archwright.predict.presets import Which
-from archwright.predict.presets import preset as preset_of
-from archwright.predict.saliency import OperationSaliencies
+from archwright.core.catalog import names, suggestion
+from archwright.core.errors import PredictorError, RunError, UnknownNameError
 
-if TYPE_CHECKING:
-    from archwright.spaces.base import Space
-
-__all__ = ["Entrant", "make", "read_entrants"]
+__all__ = ["Entrant", "read_entrants"]
 
 #: A label becomes the name of a folder, colons and equals signs apart.
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+:=-]{0,119}")
-#: Fields of the training of neural predictors.
-_TRAINING = tuple(each.name for each in fields(Training))
-#: Arguments of predictors that hold the settings of what they are made of.
-_INNER = ("settings", "encoding")
 
 
 @dataclass(frozen=True)
@@ -60,8 +45,9 @@ class Entrant:
                 "a predictor must be called by letters, digits and _ . + - : =, at most 120 of them, but "
                 f"{self.label!r} was given"
             )
-        if self.name not in (known := {*names("predictor"), *names("encoder_network")}) and self.name not in ANYTIME:
-            raise UnknownNameError(f"no predictor {self.name!r}. {suggestion(self.name, {*known, *ANYTIME})}")
+        known = {*names("predictor"), *names("encoder_network")}
+        if self.name not in known and self.name not in (several := _of_several_signals()):
+            raise UnknownNameError(f"no predictor {self.name!r}. {suggestion(self.name, {*known, *several})}")
         try:
             json.dumps(self.settings, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -137,131 +123,11 @@ def read_entrants(texts: Sequence[str], file: Path | None = None) -> tuple[Entra
     return tuple({each.label: each for each in (chosen or known.values())}.values())
 
 
-def make(
-    entrant: Entrant, space: Space, *, preset: str = "", is_anytime: bool = False, cache: Path | None = None
-) -> Predictor:
-    """Return a new predictor on a space.
+def _of_several_signals() -> Collection[str]:
+    # Imported for rare names only: torch comes with it.
+    from archwright.predict.anytime import ANYTIME
 
-    Args:
-        entrant: Name and settings.
-        space: Space of the architectures.
-        preset: Of predictors that know presets and whose settings name none; empty leaves it to them.
-        is_anytime: Whether names of `ANYTIME` mean predictors of several signals.
-        cache: Folder where saliencies of operations are kept.
-
-    Raises:
-        PredictorError: if it has no such setting, or refuses a value; the message offers the nearest name.
-        NasError: what its parts raise: an encoding that the space does not have.
-    """
-    if is_anytime and entrant.name in ANYTIME:
-        maker: Callable[..., Any] = _Anytime(entrant.name)
-    else:
-        maker = _maker(entrant.name)
-    known = _parameters(maker)
-    given: dict[str, Any] = {}
-    if "encoder" in known and entrant.name in names("encoder_network"):
-        given["encoder"] = entrant.name
-    given |= _arguments(entrant, known)
-    if "encoding" in given:
-        default = inspect.signature(maker).parameters["encoder"].default
-        _check_keys(given["encoding"], "encoder", given.get("encoder", default), also=known)
-    if preset and "which" in known:
-        given.setdefault("which", preset)
-    changed: Mapping[str, Any] = {}
-    if not isinstance(maker, (_Anytime, NamedPredictor)):
-        changed = given.pop("training", {})
-    try:
-        made: Any = maker(space, **given)
-        if changed:
-            made.training = replace(made.training, **changed)
-    except NasError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise PredictorError(f"predictor {entrant.label!r} cannot be made: {error}") from error
-    if isinstance(made, NeuralPredictor):
-        _check_keys(made.settings, "encoder_network", made.encoder, also=[*known, *_TRAINING])
-        if cache is not None and isinstance(made.saliency, OperationSaliencies):
-            made.saliency = OperationSaliencies(space, folder=cache)
-    ready: Predictor = made
-    return ready
-
-
-@dataclass(frozen=True)
-class _Anytime:
-    """Makes one of `ANYTIME` with the sizes of a preset, and as many time steps as there are signals."""
-
-    name: str
-
-    def __call__(
-        self,
-        space: Space,
-        *,
-        which: Which = "paper",
-        settings: Mapping[str, Any] | None = None,
-        head: Sequence[int] | None = None,
-        training: Mapping[str, Any] | None = None,
-    ) -> Predictor:
-        """Return a predictor that is not fitted."""
-        encoder, _ = ANYTIME[self.name]
-        changed = dict(training or {})
-        base = preset_of(encoder, space, which, loss=changed.get("loss", "mse"))
-        sizes = {key: value for key, value in base["settings"].items() if key != "steps"}
-        return anytime(
-            self.name,
-            space,
-            settings=sizes | dict(settings or {}),
-            head=base["head"] if head is None else head,
-            training=replace(base["training"], **changed),
-        )
-
-
-def _maker(name: str) -> Callable[..., Any]:
-    """Return what makes a predictor."""
-    if name in names("predictor"):
-        maker: Callable[..., Any] = find("predictor", name)
-        return maker
-    if name not in names("encoder_network"):
-        raise PredictorError(f"{name!r} learns several signals: name them, as --anytime half,final")
-    return NeuralPredictor
-
-
-def _arguments(entrant: Entrant, known: Sequence[str]) -> dict[str, Any]:
-    """Return settings as arguments: what is no argument belongs to the training, or to the encoder."""
-    given: dict[str, Any] = {}
-    inner = next((name for name in _INNER if name in known), None)
-    for key, value in entrant.settings.items():
-        if key == "preset" and key not in known and "which" in known:
-            given["which"] = value
-        elif key in ("training", *_INNER) and not isinstance(value, Mapping):
-            raise PredictorError(f"{key} of {entrant.label!r} must have settings of its own, but is {value!r}")
-        elif key in known:
-            # Settings of parts may be said one by one and as a mapping.
-            given[key] = {**given.get(key, {}), **value} if isinstance(value, Mapping) else value
-        elif "training" in known and key in _TRAINING:
-            given["training"] = {**given.get("training", {}), key: value}
-        elif inner is None:
-            raise PredictorError(f"predictor {entrant.name!r} has no setting {key!r}. {suggestion(key, known)}")
-        else:
-            given[inner] = {**given.get(inner, {}), key: value}
-    for key in given.get("training", {}):
-        if key not in _TRAINING:
-            raise PredictorError(f"the training of a predictor has no setting {key!r}. {suggestion(key, _TRAINING)}")
-    return given
-
-
-def _parameters(maker: Callable[..., object]) -> list[str]:
-    _, *parameters = inspect.signature(maker).parameters.values()
-    return [each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
-
-
-def _check_keys(settings: Mapping[str, Any], kind: str, name: str, *, also: Sequence[str]) -> None:
-    """Refuse settings that an encoder does not have: now, not when it is made."""
-    parameters = inspect.signature(find(kind, name)).parameters
-    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-        return
-    for key in settings:
-        if key not in parameters:
-            raise PredictorError(f"encoder {name!r} has no setting {key!r}. {suggestion(key, {*parameters, *also})}")
+    return ANYTIME
 
 
 def _value(text: str) -> object:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archwright.coordinate.predictors.entrant import make
 from archwright.coordinate.predictors.judging import Fitted, fit_watched, judge
+from archwright.coordinate.predictors.making import make
 from archwright.coordinate.predictors.study import Cell, Found, PredictorFolder, PredictorStudy
 from archwright.coordinate.predictors.task import Task, task_of
 from archwright.core.errors import PredictorError
