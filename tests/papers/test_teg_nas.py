@@ -16,6 +16,9 @@ import torch
 from archwright.core.arch import Arch
 from archwright.core.rng import derive
 from archwright.proxies.base import Batch
+from archwright.proxies.copies import stand_in
+from archwright.proxies.layer_grams import frozen_ntk
+from archwright.proxies.per_sample import scalar_outputs
 from archwright.proxies.teg import INDICATORS, Indicators, assess
 from archwright.proxies.teg_kappa import teg_kappa
 from archwright.proxies.teg_regions import teg_regions
@@ -111,10 +114,38 @@ def test_figure1_indicators_go_with_accuracy(
     cells = teg.sample(shared_data / "nb201" / "nb201_accuracy.parquet", 100)
     batch = teg.image_batch(shared_data / "images")
     values = [teg.values_of(arch, batch, "paper", 0) for _, arch, _ in cells]
-    found = Indicators(*(np.array([value[name] for value in values]) for name in INDICATORS))
+    names = ("kappa", "regions", "mse_cells")
+    found = Indicators(*(np.array([value[name] for value in values]) for name in names))
     taus = {k: tau for k, (tau, _) in teg.agreement_of(found, np.array([a for _, _, a in cells])).items()}
     for name, tau in taus.items():
         record_property(f"tau_{name}", round(tau, 3))
-    for name in ("kappa", "regions", "kappa+regions"):
+    for name in (*INDICATORS, "kappa+regions", "sum"):
         assert taus[name] >= CLAIMS[name]["at_least"], name
     assert taus["kappa+regions"] > max(taus["kappa"], taus["regions"])
+    assert taus["sum"] > max(taus[name] for name in INDICATORS)
+
+
+def test_the_last_layers_kernel_has_too_small_a_rank_to_tell_thin_networks_apart(teg: ModuleType) -> None:
+    batch, net = noise(48), stand_in(teg.thick(teg.SPACE.random(rng=derive(0, "cell"))), batchnorm="batch")
+    last = {name: param for name, param in net.params.items() if name.startswith("classifier")}
+    kernel = frozen_ntk(net, batch.x, last, scalar_outputs)
+    features = 3 * 4
+    assert last["classifier.weight"].shape[1] == features
+    assert torch.linalg.matrix_rank(kernel.double(), rtol=1e-5, hermitian=True) <= features + 1
+
+
+def test_the_page_shows_the_figures_that_the_claims_were_measured_with() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "teg-nas.md").read_text(encoding="utf-8")
+    measured = [claim["measured"] for claim in PAPER["claims"] if "measured" in claim]
+    assert len(measured) >= 5
+    assert all(f"{figure:.3f}" in page for figure in measured)
+
+
+def test_the_bootstrap_of_the_sum_is_positive_where_the_sum_alone_knows_the_order(teg: ModuleType) -> None:
+    rng = derive(0, "parts")
+    parts = rng.standard_normal((3, 80))
+    good = Indicators(-parts[0], parts[1], -parts[2])
+    low, high = teg.gain_of(good, parts.sum(axis=0), "kappa", resamples=60)
+    assert 0 < low < high
+    low, high = teg.gain_of(good, parts[0], "kappa", resamples=60)
+    assert low < high < 0
