@@ -36,7 +36,8 @@ def test_the_micro_text_is_the_official_example() -> None:
 
 
 def test_micro_cells_of_one_canonical_form_have_equal_results(shared_data: Path) -> None:
-    # NASLib's code 1 is none: a wrong table of codes would join cells that differ by far.
+    # A wrong reading of NASLib's tuples, by the source of edges or with other codes, joins cells that differ by far:
+    # their results spread by 0.4 to 0.7 of the spread of all, in the mean over cells; rightly read, by 0.11.
     import pandas as pd
 
     space = TransNasMicro()
@@ -45,8 +46,17 @@ def test_micro_cells_of_one_canonical_form_have_equal_results(shared_data: Path)
     archs = {text: space.parse(text) for text in table.index}
     assert len(set(archs.values())) == 4_096
     keys = pd.Series({text: str(space.canonical(arch)) for text, arch in archs.items()})
-    within = table.groupby(keys.reindex(table.index)).std().median()
-    assert within < 0.1 * table.std()
+    residual = table - table.groupby(keys.reindex(table.index)).transform("mean")
+    assert residual.std() < 0.15 * table.std()
+
+
+def test_naslib_tuples_are_the_genes() -> None:
+    space = TransNasMicro()
+    arch = space.parse("(1, 0, 2, 3, 3, 3)")
+    assert space.text(arch) == "64-41414-1_02_333"
+    assert space.naslib(arch) == (1, 0, 2, 3, 3, 3)
+    with pytest.raises(ArchError):
+        space.parse("(1, 0, 2, 4, 3, 3)")
 
 
 def test_micro_text_with_another_skeleton_is_refused() -> None:
