@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -14,18 +14,12 @@ from archwright.core.arch import Arch
 from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
+from archwright.search.encodings import Draw, Mutate, drawing, mutating
 from archwright.search.replay import Replay
 from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
 
 __all__ = ["Evolution", "Mutate"]
-
-
-class Mutate(Protocol):
-    """Gives a changed architecture."""
-
-    def __call__(self, arch: Arch, *, rng: np.random.Generator) -> Arch:
-        """Return a child of `arch`."""
 
 
 #: Only asked of trials that have a score; a third of the time of a lambda.
@@ -53,10 +47,14 @@ class Evolution:
         dies: `oldest`: the latest trials that have a score live, however good the ones before were. `worst`: the
             best trials of all live (non-ageing).
         replacement: Whether the same one can be drawn more than once for one choice of a parent.
-        mutate: Makes a child of a parent; by default the space's mutation.
+        mutate: Makes a child of a parent: the name of an encoding, as `path`, in which it is the smallest change, or a
+            function; by default the space's mutation.
+        draw: How the first ones are drawn: the name of an encoding, or a function; by default as the space does.
 
     Raises:
         SearchError: if a number is not whole or below one, or `dies` is neither of the two.
+        UnknownNameError: if there is no such encoding.
+        EncodingError: if one cannot draw or change in it.
 
     Source: arXiv:1802.01548, algorithm 1; sizes arXiv:2403.10318 (ATLAS), section 4.1.2.
     Differs: failed trials never enter the population; a mutation changes exactly one decision to another value
@@ -71,7 +69,10 @@ class Evolution:
     fidelity: int | None = None
     dies: Literal["oldest", "worst"] = "oldest"
     replacement: bool = True
-    mutate: Mutate | None = None
+    mutate: str | Mutate | None = None
+    draw: str | Draw | None = None
+    _mutate: Mutate = field(init=False, repr=False, compare=False)
+    _draw: Draw = field(init=False, repr=False, compare=False)
     _best: Replay[_Best] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +80,8 @@ class Evolution:
         require_whole("evolution", fidelity=self.fidelity)
         if self.dies not in ("oldest", "worst"):
             raise SearchError(f"of a population the 'oldest' or the 'worst' dies, but {self.dies!r} was given")
+        object.__setattr__(self, "_mutate", mutating(self.space, self.mutate))
+        object.__setattr__(self, "_draw", drawing(self.space, self.draw))
         object.__setattr__(self, "_best", Replay(_Best, self._enter))
 
     def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
@@ -87,7 +90,7 @@ class Evolution:
         founders = self.population - len(alive) - len(history.pending) if alive else n
         proposals = []
         for k in range(n):
-            arch = self.space.random(rng=rng) if k < founders else self._child(alive, rng)
+            arch = self._draw(rng=rng) if k < founders else self._child(alive, rng)
             proposals.append(Proposal(arch, self.fidelity))
         return proposals
 
@@ -97,7 +100,7 @@ class Evolution:
             drawn = [alive[int(uniform * n)] for uniform in rng.random(self.sample).tolist()]
         else:
             drawn = [alive[k] for k in rng.choice(n, size=min(self.sample, n), replace=False, shuffle=False)]
-        return (self.mutate or self.space.mutate)(max(drawn, key=_score).proposal.arch, rng=rng)
+        return self._mutate(max(drawn, key=_score).proposal.arch, rng=rng)
 
     def _enter(self, best: _Best, trial: Trial) -> None:
         score = trial.result.score

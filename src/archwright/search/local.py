@@ -12,6 +12,7 @@ from archwright.core.arch import Arch
 from archwright.core.errors import SearchError
 from archwright.core.history import History
 from archwright.core.trial import Proposal, Trial
+from archwright.search.encodings import Draw, Neighbours, drawing, looking
 from archwright.search.replay import Replay
 from archwright.search.settings import require_whole
 from archwright.spaces.base import Space
@@ -56,9 +57,14 @@ class LocalSearch:
         canonical: Whether architectures with one `space.canonical` count as one.
         batch: Proposals per question.
         fidelity: Epochs of each proposal; None means the evaluator's full amount.
+        neighbours: What a neighbour is: the name of an encoding, as `path`, in which it is the smallest change, or a
+            function; by default what the space says.
+        draw: How starting points are drawn: the name of an encoding, or a function; by default as the space does.
 
     Raises:
         SearchError: if a number is not whole or below one, or `move` is neither of the two.
+        UnknownNameError: if there is no such encoding.
+        EncodingError: if one cannot draw or move in it.
 
     Source: White, Nolen and Savani, arXiv:2005.02960, algorithm 1; the tutorial's slide on local search. `first`
     is what their code calls `query_full_nbhd=False`, `starts` its `num_init`.
@@ -71,12 +77,18 @@ class LocalSearch:
     canonical: bool = False
     batch: int = 1
     fidelity: int | None = None
+    neighbours: str | Neighbours | None = None
+    draw: str | Draw | None = None
+    _neighbours: Neighbours = field(init=False, repr=False, compare=False)
+    _draw: Draw = field(init=False, repr=False, compare=False)
     _replay: Replay[_Walk] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         require_whole("local search", starts=self.starts, batch=self.batch, fidelity=self.fidelity)
         if self.move not in ("best", "first"):
             raise SearchError(f"local search moves to the 'best' or the 'first' better, but {self.move!r} was given")
+        object.__setattr__(self, "_neighbours", looking(self.space, self.neighbours))
+        object.__setattr__(self, "_draw", drawing(self.space, self.draw))
         object.__setattr__(self, "_replay", Replay(_Walk, self._take))
 
     def propose(self, history: History, n: int, *, rng: np.random.Generator) -> Sequence[Proposal]:
@@ -122,7 +134,7 @@ class LocalSearch:
     def _stand(self, walk: _Walk, arch: Arch) -> None:
         """Make `arch` the current one."""
         walk.current, walk.better, walk.missing = arch, None, {}
-        for near in self.space.neighbours(arch):
+        for near in self._neighbours(arch):
             if (key := self._key(near)) in walk.scores:
                 self._compare(walk, near)
             else:
@@ -145,7 +157,7 @@ class LocalSearch:
     def _unknown(self, walk: _Walk, running: set[Arch], rng: np.random.Generator) -> Arch | None:
         """Return a random architecture that is neither evaluated nor running; None if there is none."""
         for _ in range(_TRIES):
-            arch = self.space.random(rng=rng)
+            arch = self._draw(rng=rng)
             if (key := self._key(arch)) not in walk.scores and key not in running:
                 return arch
         if self.space.size() > _SCAN:
