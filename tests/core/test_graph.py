@@ -74,6 +74,14 @@ def test_canonical_is_idempotent_and_isomorphic(graph: Graph) -> None:
 
 
 @given(graphs())
+def test_places_number_the_nodes_as_canonical_does(graph: Graph) -> None:
+    places, canonical = graph.places(), graph.canonical()
+    assert sorted(places) == list(range(len(graph.ops)))
+    assert [canonical.ops[place] for place in places] == list(graph.ops)
+    assert canonical.edges == {(places[i], places[j]) for i, j in graph.edges}
+
+
+@given(graphs())
 def test_the_adjacency_holds_the_edges_above_the_diagonal(graph: Graph) -> None:
     matrix = graph.adjacency()
     assert set(zip(*map(list, np.nonzero(matrix)), strict=True)) == graph.edges

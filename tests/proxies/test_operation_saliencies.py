@@ -135,7 +135,7 @@ def test_wrong_questions_are_answered_in_one_line() -> None:
         operation_saliencies(net, given, ["0"], metrics=["fisher"])
     with pytest.raises(ProxyError, match="must be a module of the network, but '7' is none"):
         operation_saliencies(net, given, ["7"])
-    for paths in (["1", "1.1"], ["0", "0"]):
+    for paths in (["1", "1.1"], ["0", "0"], [""], ["", "0"]):
         with pytest.raises(ProxyError, match="different modules, none a part of another"):
             operation_saliencies(net, given, paths)
     with pytest.raises(ProxyError, match="needs labels"):

@@ -133,7 +133,7 @@ def _owners(net: Copy, paths: Sequence[str]) -> dict[str, int]:
             net.module.get_submodule(path)
         except AttributeError as error:
             raise ProxyError(f"an operation must be a module of the network, but {path!r} is none") from error
-    if len(number) < len(paths) or any(above in number for path in paths for above in _above(path)):
+    if len(number) < len(paths) or "" in number or any(above in number for path in paths for above in _above(path)):
         raise ProxyError("operations must be different modules, none a part of another")
     return {weight: number[path] for weight in net.weights() for path in _above(weight) if path in number}
 
