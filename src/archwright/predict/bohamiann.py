@@ -146,7 +146,7 @@ class Bohamiann(ArraysPredictor):
         shapes = self._shapes()
         parts = torch.split(weights, [*(size for a, b in shapes for size in (a * b, b)), 1], dim=1)
         for layer, (a, b) in enumerate(shapes):
-            matrix, bias = parts[2 * layer].unflatten(1, (a, b)), parts[2 * layer + 1]
+            matrix, bias = parts[2 * layer].view(-1, a, b), parts[2 * layer + 1]
             x = torch.baddbmm(bias[:, None], x, matrix, alpha=a**-0.5)
             if layer < len(shapes) - 1:
                 x = torch.tanh(x)

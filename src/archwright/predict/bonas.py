@@ -94,7 +94,7 @@ class Bonas(ArraysPredictor):
                 index = torch.from_numpy(part)
                 error = (last(network(batch.take(index))).squeeze(1) - truth[index]).square()
                 adam.zero_grad()
-                (weight[index] * error).mean().backward()  # type: ignore[no-untyped-call]
+                (weight[index] * error).mean().backward()
                 adam.step()
         return network.eval()
 

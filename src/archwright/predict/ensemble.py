@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -153,4 +153,4 @@ def _is_ordinal(member: Predictor) -> bool:
     # Imported here, since it needs torch and other members may not.
     from archwright.predict.neural import NeuralPredictor
 
-    return isinstance(member, NeuralPredictor) and cast("NeuralPredictor", member).training.loss == "hinge"
+    return isinstance(member, NeuralPredictor) and member.training.loss == "hinge"

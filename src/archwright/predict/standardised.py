@@ -113,7 +113,9 @@ class ArraysPredictor(StandardisedPredictor):
             made._mean, made._std = float(values["mean"]), float(values["std"])
             made._restore(arrays)
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            raise PredictorError(f"this is no {cls.__name__} of {space.name!r}: {error}") from error
+            # What torch says of weights that do not fit has several lines.
+            reason = " ".join(str(error).split())
+            raise PredictorError(f"this is no {cls.__name__} of {space.name!r}: {reason}") from error
         made._fitted = True
         return made
 
