@@ -1,6 +1,7 @@
 """Anytime predictors learn the scores of several budgets, each with its own head."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from archwright.core.trial import Evidence
 from archwright.predict.anytime import ANYTIME, Anytime, anytime, anytime_training
 from archwright.predict.neural import NeuralPredictor, Training
 from archwright.predict.ranks import kendall
+from archwright.predict.storage import load_predictor, save_predictor
 
 SPACE = find("space", "nb201")()
 SMALL = {"embedding": 8, "widths": [16, 16, 16]}
@@ -68,6 +70,15 @@ def test_a_state_gives_the_same_predictor_of_all_budgets(name: str) -> None:
     back = Anytime.from_state(SPACE, json.loads(json.dumps(values)), arrays)
     assert np.array_equal(back.predict_all(evidence), made.predict_all(evidence))
     assert back.state()[0] == values
+
+
+def test_it_is_saved_and_loaded(tmp_path: Path) -> None:
+    evidence, labels = drawn(6, 0)
+    made = small("ta_gates").fit(evidence, labels, rng=derive(1))
+    save_predictor(made, tmp_path / "kept.npz")
+    back = load_predictor(tmp_path / "kept.npz")
+    assert isinstance(back, Anytime)
+    assert np.array_equal(back.predict_all(evidence), made.predict_all(evidence))
 
 
 def test_the_loss_is_the_sum_over_the_budgets_of_squared_errors() -> None:

@@ -22,7 +22,10 @@ _WHAT = "archwright predictor"
 _FORMAT = 1
 
 #: Predictors that names of the catalogue are made of, and that have no name there themselves.
-_BUILDING_BLOCKS = {"neural": "archwright.predict.neural:NeuralPredictor"}
+_BUILDING_BLOCKS = {
+    "neural": "archwright.predict.neural:NeuralPredictor",
+    "anytime": "archwright.predict.anytime:Anytime",
+}
 
 #: What code may raise that is given values of a damaged file, besides the errors of this package.
 _DAMAGED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
