@@ -191,7 +191,9 @@ class NeuralPredictor:
                 made._net = made._fresh()
             made._net.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
         except (KeyError, TypeError, RuntimeError) as error:
-            raise PredictorError(f"this is no neural predictor of {space.name!r}: {error}") from error
+            # What torch says of wrong weights has several lines.
+            reason = " ".join(str(error).split())
+            raise PredictorError(f"this is no neural predictor of {space.name!r}: {reason}") from error
         return made
 
     @classmethod

@@ -45,7 +45,10 @@ class Svr(EncodedPredictor):
     def _learn_vectors(self, vectors: Floats, scores: Floats, seed: int) -> None:
         from sklearn.svm import NuSVR
 
-        self._model = NuSVR(C=self.cost, nu=self.nu, gamma="scale").fit(vectors, scores)
+        model = NuSVR(C=self.cost, nu=self.nu, gamma="scale")
+        # It seeds libsvm, which then uses it for nothing here, from numpy's global generator if nothing is set.
+        model.random_state = seed
+        self._model = model.fit(vectors, scores)
 
     def _guess_vectors(self, vectors: Floats) -> Prediction:
         return Prediction(np.asarray(self._model.predict(vectors), dtype=np.float64))

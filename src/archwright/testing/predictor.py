@@ -41,6 +41,8 @@ class PredictorContract:
     tau = 0.4
     #: Whether it gives a standard deviation.
     has_std = False
+    #: Proxies that an architecture comes with, where the predictor needs proxies.
+    proxies: tuple[str, ...] = ("jacov", "synflow", "params")
 
     def make(self, space: Space) -> Predictor:
         """Return a fresh predictor for `space`, quick to fit; equal each time."""
@@ -60,11 +62,12 @@ class PredictorContract:
         space, rng = self.space(), derive(seed, "predictor")
         needs = self.make(space).needs
         archs = [space.random(rng=rng) for _ in range(n)]
-        found = []
+        found: list[Evidence] = []
         for arch in archs:
-            end, noise = self.score(space, arch), rng.normal(size=3)
+            end, noise = self.score(space, arch), rng.normal(size=len(self.proxies))
             curve = tuple(end - 4.0 / epoch for epoch in range(1, 9)) if "curve" in needs else ()
-            proxies = {f"proxy_{k}": end + float(each) for k, each in enumerate(noise)} if "proxies" in needs else {}
+            noisy = {name: end + float(each) for name, each in zip(self.proxies, noise, strict=True)}
+            proxies = noisy if "proxies" in needs else {}
             found.append(Evidence(arch, curve, proxies))
         return found
 
