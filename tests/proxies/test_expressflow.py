@@ -266,3 +266,29 @@ def test_lecun_is_he_scaled() -> None:
     # Bounds sqrt(3 / fan_in) and sqrt(6 / fan_in): each of the L + 1 matrices scales F, each length the ones above it.
     model = mlp((30,))
     assert expressflow(model, init="lecun") == pytest.approx(expressflow(model) / np.sqrt(2), rel=1e-9)
+
+
+class _Gated(nn.Module):
+    """Two paths from the input to the output; `open` says which of them are left."""
+
+    def __init__(self, *left: bool) -> None:
+        super().__init__()
+        self.left, self.first = left, nn.ModuleList(nn.Linear(5, 6) for _ in left)
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        paths = zip(self.left, self.first, strict=True)
+        return self.head(sum(torch.relu(part(x) if is_left else x.new_zeros(len(x), 6)) for is_left, part in paths))
+
+
+def test_a_layer_that_no_input_reaches_adds_nothing() -> None:
+    batch = Batch(torch.ones(4, 5))
+    both = _Gated(True, False)
+    alone = _Gated(True)
+    alone.load_state_dict({name: value for name, value in both.state_dict().items() if "first.1" not in name})
+    assert expressflow(both, batch, init=None) == pytest.approx(expressflow(alone, batch, init=None), rel=1e-9)
+
+
+def test_a_network_whose_outputs_do_not_depend_on_the_input_is_refused() -> None:
+    with pytest.raises(ProxyError, match="depend on the input"):
+        expressflow(_Gated(False), Batch(torch.ones(4, 5)))

@@ -119,7 +119,7 @@ class _Both(Tensor):
     ) -> Any:
         kwargs = kwargs or {}
         if func in _LOOKS:
-            return super().__torch_function__(func, types, args, kwargs)
+            return super().__torch_function__(func, types, args, kwargs)  # type: ignore[no-untyped-call]
         rule = _RULES.get(func)
         if rule is None or cls.flow is None:
             raise _UnknownError

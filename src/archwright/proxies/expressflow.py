@@ -61,7 +61,8 @@ def expressflow(
         recalibrate: The paper's weight K / length, or parts of it, for its Table 8.
 
     Raises:
-        ProxyError: if there is no ReLU, no way to know the input's width, or the score is not finite.
+        ProxyError: if there is no ReLU, the outputs do not depend on the input, there is no way to know the input's
+            width, or the score is not finite.
 
     Source: ATLAS, eq. 1, 13; App. D.1 for the defaults. Differs: the paper never says which trajectory z(t) is;
     the released code takes one finite difference along Gaussian noise, a direction per row. Here the length is
@@ -160,8 +161,14 @@ def _saliency(net: Copy, params: Mapping[str, Tensor], x: Tensor) -> tuple[list[
     """Return per layer the sum of |dF/dz| z over rows and neurons, and the number of neurons."""
     with torch.enable_grad():
         total, z = _forward(net, params, x.clone().requires_grad_())
-        gradients = torch.autograd.grad(total, z, allow_unused=True)
-    saliency = [0.0 if g is None else float((g.abs() * a.detach()).sum()) for g, a in zip(gradients, z, strict=True)]
+        if not total.requires_grad:
+            raise ProxyError("ExpressFlow needs outputs that depend on the input, but this network's do not")
+        alive = [place for place, a in enumerate(z) if a.requires_grad]
+        gradients = torch.autograd.grad(total, [z[place] for place in alive], allow_unused=True)
+    saliency = [0.0] * len(z)
+    for place, g in zip(alive, gradients, strict=True):
+        if g is not None:
+            saliency[place] = float((g.abs() * z[place].detach()).sum())
     return saliency, [a[0].numel() for a in z]
 
 
@@ -175,7 +182,12 @@ def _lengths(net: Copy, params: Mapping[str, Tensor], x: Tensor, directions: Ten
         _, z = _forward(net, params, inputs)
         # J g by two reverse passes: J^T u is linear in u, and the gradient of <J^T u, g> for u is J g. The
         # forward mode of torch 2.13 warns of a deprecation when it is first used.
-        u = [torch.zeros_like(a, requires_grad=True) for a in z]
-        (back,) = torch.autograd.grad(z, inputs, u, create_graph=True)
+        alive = [place for place, a in enumerate(z) if a.requires_grad]
+        u = [torch.zeros_like(z[place], requires_grad=True) for place in alive]
+        (back,) = torch.autograd.grad([z[place] for place in alive], inputs, u, create_graph=True)
         slopes = torch.autograd.grad((back * tangents).sum(), u, materialize_grads=True)
-    return [math.sqrt(float(slope.square().sum()) / len(rows)) for slope in slopes]
+    # A layer that no input reaches has no length, as it has no saliency.
+    lengths = [0.0] * len(z)
+    for place, slope in zip(alive, slopes, strict=True):
+        lengths[place] = math.sqrt(float(slope.square().sum()) / len(rows))
+    return lengths
