@@ -133,3 +133,12 @@ def test_a_cell_of_very_many_paths_is_refused_or_truncated_at_once() -> None:
         Path(mr)
     with pytest.raises(EncodingError, match="truncate must be 1 or more"):
         Adjacency(NB201, truncate=0)
+
+
+@pytest.mark.parametrize("name", ["nb101", "nb201", "darts", "enas_dvae", "nats_sss"])
+def test_the_longest_path_is_the_longest_of_all(name: str) -> None:
+    space = find("space", name)()
+    encoder = Path(space, truncate=2)
+    for k in range(5):
+        for cell in space.graphs(space.random(rng=derive(k, "longest"))):
+            assert encoder._length(cell) == max((len(walk) - 1 for walk in encoder._walks(cell, None)), default=0)
