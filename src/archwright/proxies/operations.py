@@ -51,25 +51,33 @@ def operation_saliencies(
     """
     require_metrics(metrics)
     net = stand_in(model, batchnorm="batch", dtype=torch.float64)
-    owners = _owners(net, paths)
+    owners, n = _owners(net, paths), len(paths)
     found: dict[str, Floats] = {}
     if set(metrics) - {"synflow"}:
-        gradients = loss_gradients(net, batch, create_graph="grasp" in metrics)
-        of_loss = _Joined.of(net, gradients, owners, len(paths))
-        found["grad_norm"] = of_loss.total(np.sqrt(of_loss.by_layer(of_loss.derivative**2)))
-        found["snip"] = of_loss.total(of_loss.by_layer(np.abs(of_loss.products)))
-        found["plain"] = of_loss.total(of_loss.by_layer(of_loss.products))
-        if "grasp" in metrics:
-            of_length = _Joined.of(net, hessian_products(net, gradients), owners, len(paths))
-            found["grasp"] = -of_length.total(of_length.by_layer(of_length.products))
+        found |= _of_loss(net, batch, owners, n, with_grasp="grasp" in metrics)
     if "synflow" in metrics:
         net = stand_in(model, batchnorm="off", dtype=torch.float64, absolute=True)
-        of_outputs = _Joined.of(net, output_gradients(net, batch), owners, len(paths))
+        of_outputs = _Joined.of(net, output_gradients(net, batch), owners, n)
         found["synflow"] = of_outputs.total(of_outputs.by_layer(of_outputs.products))
     values = np.stack([found[name] for name in metrics], axis=1)
     if not np.isfinite(values).all():
         raise ProxyError("saliencies of operations must be finite; check the network's parameters and inputs")
     return values
+
+
+def _of_loss(net: Copy, batch: Batch, owners: Mapping[str, int], n: int, *, with_grasp: bool) -> dict[str, Floats]:
+    """Return the metrics of the loss [O], which share its gradients."""
+    gradients = loss_gradients(net, batch, create_graph=with_grasp)
+    first = _Joined.of(net, gradients, owners, n)
+    found = {
+        "grad_norm": first.total(np.sqrt(first.by_layer(first.derivative**2))),
+        "snip": first.total(first.by_layer(np.abs(first.products))),
+        "plain": first.total(first.by_layer(first.products)),
+    }
+    if with_grasp:
+        second = _Joined.of(net, hessian_products(net, gradients), owners, n)
+        found["grasp"] = -second.total(second.by_layer(second.products))
+    return found
 
 
 def require_metrics(metrics: Sequence[str]) -> None:
