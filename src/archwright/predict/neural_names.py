@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archwright.core.errors import PredictorError
@@ -57,21 +57,24 @@ class NamedPredictor:
             raise PredictorError(
                 f"a line graph needs operations on edges, but space {space.name!r} has them on nodes: use gcn"
             )
-        changed = dict(training or {})
-        made = preset(self.encoder, space, which, loss=changed.get("loss", "hinge"))
-        try:
-            how = Training(**asdict(made["training"]) | changed)
-        except TypeError as error:
-            raise PredictorError(f"training must have fields of Training, but: {error}") from error
+        made = preset(self.encoder, space, which, loss=dict(training or {}).get("loss", "hinge"))
         return NeuralPredictor(
             space,
             encoder=made["encoder"],
             settings=made["settings"] | dict(settings or {}),
             head=made["head"] if head is None else head,
-            training=how,
+            training=_changed(made["training"], training or {}),
             saliency=saliency,
             on_epoch=on_epoch,
         )
+
+
+def _changed(training: Training, fields: Mapping[str, Any]) -> Training:
+    """Return `training` with other values of some fields."""
+    try:
+        return replace(training, **fields)
+    except TypeError as error:
+        raise PredictorError(f"training must have fields of Training, but: {error}") from error
 
 
 #: Flows of information there and back, by which operations' embeddings are updated. Source: TA-GATES (NeurIPS 2022).
