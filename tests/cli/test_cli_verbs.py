@@ -17,7 +17,7 @@ OPTIONS = {
     "predict": "--help --json --out",
     "export": "--data --format --help --json --out",
     "rank": "--balanced --batch --data --help --init --json --out --proxies --repeats --resize --resume --sample "
-    "--seed --size --space --split --target --top --workers",
+    "--seed --size --space --split --target --top --weights --workers",
     "report": "--help --json",
     "search": "--address --budget --evaluate --executor --help --json --searcher --seed --study --workers",
     "show": "--arch --draw --help --json --top",

@@ -97,3 +97,12 @@ def test_n_params_counts_what_is_learned() -> None:
     folded_away = 2 * 4  # BatchNorm's scale and shift are in the Linear
     frozen = FrozenNet(net.frozen(), net.inputs, net.widths, "ple")
     assert frozen.n_params == sum(param.numel() for param in net.parameters()) - folded_away
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_row_has_the_same_answer_alone_as_among_few_others(encoding: str) -> None:
+    net = trained(encoding, 3, (4, 2), (16, 8), seed=0)
+    num, cat = rows(net.inputs, 40, 0)
+    frozen = FrozenNet(net.frozen(), net.inputs, net.widths, encoding)
+    alone = [frozen.forward(num[i : i + 1], cat[i : i + 1]) for i in range(40)]
+    np.testing.assert_array_equal(frozen.forward(num, cat), np.concatenate(alone))

@@ -55,7 +55,7 @@ def test_a_doubled_horizon_goes_on_at_half_the_rate(trainer: Make, monkeypatch: 
 
 
 def test_the_rate_is_low_when_time_ends_training(trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, recorder = trainer(n=20_000, epoch_steps=50), Recorder(monkeypatch)
+    one, recorder = trainer(n=20_000, epoch_steps=50, patience=0), Recorder(monkeypatch)
     train, valid = one.data()
     fitted = fit_epochs(fresh(one), train, valid, horizon=10_000, metric="auc", limit=Limit(0.5))
     assert fitted.outcome == "cut"

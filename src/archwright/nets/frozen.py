@@ -19,6 +19,9 @@ __all__ = ["FrozenNet", "offsets"]
 Floats = npt.NDArray[np.float32]
 #: Numbers that one batch of a forward pass may hold: 64 MB, small enough for any machine.
 _BATCH_NUMBERS = 2**24
+#: Up to so many rows are computed in double precision: there a product of matrices rounds otherwise for one row than for
+#: two, and a row's answer should not depend on its neighbours.
+_FEW_ROWS = 256
 #: Arrays that are computed from the data, not learned.
 _NOT_LEARNED = {"cat.offset", "num.slope", "num.shift", "num.low", "num.high", "num.edges", "num.offset"}
 
@@ -78,6 +81,8 @@ class FrozenNet:
     def forward(self, num: npt.NDArray[Any], cat: npt.NDArray[Any]) -> Floats:
         """Return logits [B, n_outputs] for encoded rows.
 
+        Up to 256 rows are computed in double precision, so that each has the same answer in whatever company.
+
         Args:
             num: Numeric fields [B, M].
             cat: Codes [B, C], each below its field's cardinality.
@@ -86,24 +91,27 @@ class FrozenNet:
         per_row = self.inputs.n_fields * self.arrays["head.weight"].shape[1] + self.inputs.n_numeric * bins
         rows = int(np.clip(_BATCH_NUMBERS // (per_row + sum(self.widths) + 1), 64, 16384))
         out = np.empty((len(num), self.inputs.n_outputs), dtype=np.float32)
+        precision = np.float64 if len(num) <= _FEW_ROWS else np.float32
         for start in range(0, len(num), rows):
             part = slice(start, start + rows)
-            out[part] = self._batch(np.asarray(num[part], dtype=np.float32), np.asarray(cat[part]))
+            numbers = np.asarray(num[part], dtype=np.float32).astype(precision, copy=False)
+            out[part] = self._batch(numbers, np.asarray(cat[part]))
         return out
 
-    def _batch(self, num: Floats, cat: npt.NDArray[Any]) -> Floats:
+    def _batch(self, num: npt.NDArray[Any], cat: npt.NDArray[Any]) -> npt.NDArray[Any]:
         arrays = self.arrays
         parts = []
         if self.inputs.n_numeric:
             parts.append(_NUMERIC[self.encoding](arrays, num).reshape(len(num), -1))
         if self.inputs.cardinalities:
             parts.append(arrays["cat.table"][cat + arrays["cat.offset"]].reshape(len(num), -1))
-        hidden = np.concatenate(parts, axis=1)
+        # Categories alone have the precision of their table.
+        hidden = np.concatenate(parts, axis=1).astype(num.dtype, copy=False)
         for i in range(len(self.widths)):
             hidden = hidden @ arrays[f"layers.{i}.weight"].T
             hidden += arrays[f"layers.{i}.bias"]
             np.maximum(hidden, 0, out=hidden)
-        logits: Floats = hidden @ arrays["head.weight"].T + arrays["head.bias"]
+        logits: npt.NDArray[Any] = hidden @ arrays["head.weight"].T + arrays["head.bias"]
         return logits
 
 
@@ -112,11 +120,11 @@ def offsets(cardinalities: Sequence[int]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(cardinalities)[:-1]]).astype(np.int64)
 
 
-def _linear(arrays: Arrays, num: Floats) -> npt.NDArray[Any]:
+def _linear(arrays: Arrays, num: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return num[:, :, None] * arrays["num.vector"]
 
 
-def _ple(arrays: Arrays, num: Floats) -> npt.NDArray[Any]:
+def _ple(arrays: Arrays, num: npt.NDArray[Any]) -> npt.NDArray[Any]:
     x = num[:, :, None]
     code = np.clip(x * arrays["num.slope"] + arrays["num.shift"], arrays["num.low"], arrays["num.high"])
     piecewise = (code.transpose(1, 0, 2) @ arrays["num.table"]).transpose(1, 0, 2)
@@ -124,7 +132,7 @@ def _ple(arrays: Arrays, num: Floats) -> npt.NDArray[Any]:
     return fields
 
 
-def _quantile(arrays: Arrays, num: Floats) -> npt.NDArray[Any]:
+def _quantile(arrays: Arrays, num: npt.NDArray[Any]) -> npt.NDArray[Any]:
     columns = [
         np.searchsorted(edges, column, side="right") for edges, column in zip(arrays["num.edges"], num.T, strict=True)
     ]
