@@ -19,8 +19,8 @@ __all__ = ["FrozenNet", "offsets"]
 Floats = npt.NDArray[np.float32]
 #: Numbers that one batch of a forward pass may hold: 64 MB, small enough for any machine.
 _BATCH_NUMBERS = 2**24
-#: Up to so many rows are computed in double precision: there a product of matrices rounds otherwise for one row than for
-#: two, and a row's answer should not depend on its neighbours.
+#: Up to so many rows are computed in double precision: a product of matrices rounds otherwise for one row than for two,
+#: and a row's answer should not depend on its neighbours.
 _FEW_ROWS = 256
 #: Arrays that are computed from the data, not learned.
 _NOT_LEARNED = {"cat.offset", "num.slope", "num.shift", "num.low", "num.high", "num.edges", "num.offset"}
