@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from archwright.core.errors import PredictorError
 from archwright.core.trial import Evidence, Prediction
-from archwright.predict.standardised import ArraysPredictor, fixed_encoder
+from archwright.predict.standardised import ArraysPredictor, VectorPredictor
 from archwright.spaces.base import Space
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _BATCH = 256
 Floats = npt.NDArray[np.float64]
 
 
-class Bohamiann(ArraysPredictor):
+class Bohamiann(VectorPredictor, ArraysPredictor):
     """A perceptron with a posterior over its weights, sampled by stochastic gradient Hamiltonian Monte Carlo.
 
     Several chains are run as one batch, each from a draw of the prior and on mini-batches of its own. Weights have
@@ -85,9 +85,8 @@ class Bohamiann(ArraysPredictor):
             raise PredictorError(
                 f"widths and numbers of a Bayesian network must be above 0, but are {list(widths)} and {numbers}"
             )
-        settings = {"encoder": encoder, "encoding": dict(encoding or {}), "widths": list(widths), **numbers}
-        super().__init__(space, settings)
-        self._encoder, self.widths = fixed_encoder(space, encoder, encoding), tuple(widths)
+        super().__init__(space, encoder=encoder, encoding=encoding, settings={"widths": list(widths), **numbers})
+        self.widths = tuple(widths)
         self.chains, self.burn_in, self.samples, self.every = chains, burn_in, samples, every
         self.batch, self.lr, self.friction = batch, lr, friction
         self._center, self._scale = np.zeros(self._encoder.dim), np.ones(self._encoder.dim)
@@ -159,9 +158,6 @@ class Bohamiann(ArraysPredictor):
     def _n_weights(self) -> int:
         """Return the number of weights P, that of the noise included."""
         return sum(a * b + b for a, b in self._shapes()) + 1
-
-    def _vectors(self, evidence: Sequence[Evidence]) -> Floats:
-        return self._encoder.encode([each.arch for each in evidence]).astype(np.float64)
 
     def _inputs(self, vectors: Floats) -> Tensor:
         import torch

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from archwright.core.errors import PredictorError
 from archwright.core.trial import Evidence, Prediction
 from archwright.predict.refit import library
-from archwright.predict.standardised import ArraysPredictor, fixed_encoder
+from archwright.predict.standardised import ArraysPredictor, VectorPredictor
 from archwright.spaces.base import Space
 
 __all__ = ["BoostedNormals", "NgBoost"]
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class NgBoost(ArraysPredictor):
+class NgBoost(VectorPredictor, ArraysPredictor):
     """Boosted trees for mean and deviation of a score, by natural gradients. Fitting needs the package `ngboost`.
 
     The uncertainty is the predicted deviation, the noise of a single score included. What was learned is kept as the
@@ -72,8 +72,8 @@ class NgBoost(ArraysPredictor):
             "least": least,
         }
         require_boosting(boosting)
-        super().__init__(space, {"encoder": encoder, "encoding": dict(encoding or {}), **boosting})
-        self._encoder, self._boosting = fixed_encoder(space, encoder, encoding), boosting
+        super().__init__(space, encoder=encoder, encoding=encoding, settings=boosting)
+        self._boosting = boosting
         self._model: BoostedNormals | None = None
 
     def _learn(self, evidence: Sequence[Evidence], scores: Floats, seed: int) -> None:
@@ -82,9 +82,6 @@ class NgBoost(ArraysPredictor):
     def _guess(self, evidence: Sequence[Evidence]) -> Prediction:
         assert self._model is not None
         return self._model.predict(self._vectors(evidence))
-
-    def _vectors(self, evidence: Sequence[Evidence]) -> Floats:
-        return self._encoder.encode([each.arch for each in evidence]).astype(np.float64)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         assert self._model is not None

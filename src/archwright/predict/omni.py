@@ -13,7 +13,7 @@ import numpy.typing as npt
 from archwright.core.errors import PredictorError
 from archwright.core.trial import Evidence, Prediction
 from archwright.predict.ngboost import BoostedNormals, require_boosting
-from archwright.predict.standardised import ArraysPredictor, fixed_encoder
+from archwright.predict.standardised import ArraysPredictor, VectorPredictor
 from archwright.spaces.base import Space
 
 __all__ = ["Omni"]
@@ -21,7 +21,7 @@ __all__ = ["Omni"]
 Floats = npt.NDArray[np.float64]
 
 
-class Omni(ArraysPredictor):
+class Omni(VectorPredictor, ArraysPredictor):
     """NGBoost on the encoding, on proxies, and on the sum of the last values of a learning curve.
 
     Evidence that lacks a proxy or a curve which it was told to read is refused, in fitting and in predicting. The curve
@@ -70,11 +70,11 @@ class Omni(ArraysPredictor):
         require_boosting(boosting | {"last": last})
         if len(set(proxies)) < len(proxies):
             raise PredictorError(f"each proxy must be named once, but {', '.join(proxies)} were given")
-        said = {"encoder": encoder, "encoding": dict(encoding or {}), "proxies": list(proxies), "curve": curve}
-        super().__init__(space, said | {"last": last} | boosting)
+        settings = {"proxies": list(proxies), "curve": curve, "last": last, **boosting}
+        super().__init__(space, encoder=encoder, encoding=encoding, settings=settings)
         self.needs = frozenset([*(["proxies"] if proxies else []), *(["curve"] if curve else [])])
         self.proxies, self.curve, self.last = tuple(proxies), curve, last
-        self._encoder, self._boosting = fixed_encoder(space, encoder, encoding), boosting
+        self._boosting = boosting
         self._epochs = 0
         self._model: BoostedNormals | None = None
 
@@ -92,7 +92,7 @@ class Omni(ArraysPredictor):
         Raises:
             PredictorError: if something is missing, or is no finite number.
         """
-        parts = [self._encoder.encode([each.arch for each in evidence]).astype(np.float64)]
+        parts = [self._vectors(evidence)]
         for name in self.proxies:
             missing = sum(name not in each.proxies for each in evidence)
             if missing:

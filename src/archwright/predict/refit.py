@@ -16,7 +16,7 @@ import numpy.typing as npt
 from archwright.core.arch import Arch
 from archwright.core.errors import MissingExtraError, PredictorError
 from archwright.core.trial import Evidence, Prediction
-from archwright.predict.standardised import StandardisedPredictor, fixed_encoder
+from archwright.predict.standardised import StandardisedPredictor, VectorPredictor
 from archwright.spaces.base import Space
 
 __all__ = ["EncodedPredictor", "RefitPredictor", "library"]
@@ -81,31 +81,14 @@ class RefitPredictor(StandardisedPredictor):
         """Return standardised scores."""
 
 
-class EncodedPredictor(RefitPredictor):
-    """Learns scores of vectors, which a fixed encoding makes of architectures.
-
-    Args:
-        space: Space of the architectures.
-        encoder: Name of the encoding in the catalogue.
-        encoding: Settings of the encoding.
-        settings: Settings of the method itself.
-
-    Raises:
-        UnknownNameError: if there is no such encoding.
-        EncodingError: if the encoding refuses its settings or the space.
-    """
-
-    def __init__(
-        self, space: Space, *, encoder: str, encoding: Mapping[str, Any] | None, settings: Mapping[str, Any]
-    ) -> None:
-        super().__init__(space, {"encoder": encoder, "encoding": dict(encoding or {}), **settings})
-        self._encoder = fixed_encoder(space, encoder, encoding)
+class EncodedPredictor(VectorPredictor, RefitPredictor):
+    """Learns from the vectors of a fixed encoding, and is kept as its training data."""
 
     def _learn_archs(self, archs: Sequence[Arch], scores: Floats, seed: int) -> None:
-        self._learn_vectors(self._encoder.encode(archs).astype(np.float64), scores, seed)
+        self._learn_vectors(self._encoded(archs), scores, seed)
 
     def _guess_archs(self, archs: Sequence[Arch]) -> Prediction:
-        return self._guess_vectors(self._encoder.encode(archs).astype(np.float64))
+        return self._guess_vectors(self._encoded(archs))
 
     @abstractmethod
     def _learn_vectors(self, vectors: Floats, scores: Floats, seed: int) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from archwright.core.errors import PredictorError
 from archwright.core.trial import Evidence, Prediction
 from archwright.predict.refit import library
-from archwright.predict.standardised import ArraysPredictor, fixed_encoder
+from archwright.predict.standardised import ArraysPredictor, VectorPredictor
 from archwright.spaces.base import Space
 
 __all__ = ["InducedGaussian", "SparseGaussianProcess"]
@@ -25,7 +25,7 @@ _JITTER = 1e-6
 Floats = npt.NDArray[np.float64]
 
 
-class SparseGaussianProcess(ArraysPredictor):
+class SparseGaussianProcess(VectorPredictor, ArraysPredictor):
     """A Gaussian process with a Gaussian kernel and inducing points. Fitting needs the package `gpytorch`.
 
     Inducing points, length scale, amplitude and noise maximise the collapsed variational bound. The uncertainty is that
@@ -59,8 +59,7 @@ class SparseGaussianProcess(ArraysPredictor):
         if min(inducing, steps, lr) <= 0:
             raise PredictorError(f"inducing, steps and lr must be above 0, but are {inducing}, {steps} and {lr}")
         settings = {"inducing": inducing, "steps": steps, "lr": lr}
-        super().__init__(space, {"encoder": encoder, "encoding": dict(encoding or {}), **settings})
-        self._encoder = fixed_encoder(space, encoder, encoding)
+        super().__init__(space, encoder=encoder, encoding=encoding, settings=settings)
         self.inducing, self.steps, self.lr = inducing, steps, lr
         self._model: InducedGaussian | None = None
 
@@ -73,9 +72,6 @@ class SparseGaussianProcess(ArraysPredictor):
     def _guess(self, evidence: Sequence[Evidence]) -> Prediction:
         assert self._model is not None
         return self._model.predict(self._vectors(evidence))
-
-    def _vectors(self, evidence: Sequence[Evidence]) -> Floats:
-        return self._encoder.encode([each.arch for each in evidence]).astype(np.float64)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         assert self._model is not None

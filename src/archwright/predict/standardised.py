@@ -1,6 +1,6 @@
 """What predictors share that learn standardised scores, and the ones of them that are kept as arrays."""
 
-# N architectures
+# N architectures, D width of an encoding
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from archwright.core.arch import Arch
 from archwright.core.catalog import find
 from archwright.core.errors import EncodingError, PredictorError
 from archwright.core.protocols import Encoder
@@ -18,7 +19,7 @@ from archwright.core.trial import Evidence, Prediction
 from archwright.predict.training_set import require_scores
 from archwright.spaces.base import Space
 
-__all__ = ["ArraysPredictor", "StandardisedPredictor", "fixed_encoder"]
+__all__ = ["ArraysPredictor", "StandardisedPredictor", "VectorPredictor"]
 
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -89,6 +90,36 @@ class StandardisedPredictor(ABC):
         """Return standardised scores."""
 
 
+class VectorPredictor(StandardisedPredictor):
+    """Learns from vectors, which a fixed encoding makes of architectures.
+
+    Args:
+        space: Space of the architectures.
+        encoder: Name of the encoding in the catalogue.
+        encoding: Settings of the encoding.
+        settings: Settings of the method itself.
+
+    Raises:
+        UnknownNameError: if there is no such encoding.
+        EncodingError: if the encoding refuses its settings or the space.
+    """
+
+    def __init__(
+        self, space: Space, *, encoder: str, encoding: Mapping[str, Any] | None, settings: Mapping[str, Any]
+    ) -> None:
+        said = dict(encoding or {})
+        super().__init__(space, {"encoder": encoder, "encoding": said, **settings})
+        self._encoder = _fixed_encoder(space, encoder, said)
+
+    def _encoded(self, archs: Sequence[Arch]) -> Floats:
+        """Return vectors [N, D]."""
+        return self._encoder.encode(archs).astype(np.float64)
+
+    def _vectors(self, evidence: Sequence[Evidence]) -> Floats:
+        """Return the vectors [N, D] of the architectures of `evidence`."""
+        return self._encoded([each.arch for each in evidence])
+
+
 class ArraysPredictor(StandardisedPredictor):
     """Is kept as the arrays that it learned, so that reading one costs no training and gives the very same numbers."""
 
@@ -128,16 +159,10 @@ class ArraysPredictor(StandardisedPredictor):
         """Take over what `_arrays` gave; a mismatch raises KeyError, IndexError, ValueError or RuntimeError."""
 
 
-def fixed_encoder(space: Space, name: str, settings: Mapping[str, Any] | None = None) -> Encoder:
-    """Return the fixed encoding `name` of the catalogue.
-
-    Raises:
-        UnknownNameError: if there is no such encoding.
-        EncodingError: if the encoding refuses its settings or the space.
-    """
+def _fixed_encoder(space: Space, name: str, settings: Mapping[str, Any]) -> Encoder:
     make = find("encoder", name)
     try:
-        made: Encoder = make(space, **dict(settings or {}))
+        made: Encoder = make(space, **settings)
     except TypeError as error:
         raise EncodingError(f"encoding {name!r} cannot be made: {error}") from error
     return made
