@@ -1,21 +1,23 @@
 """Zero-cost proxies on cells of NAS-Bench-201 against the values that others published, and against accuracy.
 
     python benchmarks/proxy_agreement.py --data FOLDER --out FOLDER [--proxies snip grasp] [--sample 300] [--seed 0]
-                                         [--batch 64] [--channels 16] [--cells 5] [--report]
+                                         [--draws shared] [--batch 64] [--channels 16] [--cells 5] [--report]
 
 `--data` holds `images/cifar*.npz` with CIFAR-10 images, `nb201/nb201_zero_cost.parquet` with published values of
 9,445 cells, and `nb201/nb201_accuracy.parquet` with the cells' texts, sizes and validation accuracies after 200 epochs.
 Cells are drawn from the 9,445; a smaller sample is the beginning of a larger one. `--seed` draws the initial weights
-and the images.
+and the images: by default the same for all cells, and as many images of each class. With `--draws own` every cell has
+weights and images of its own, at random, as those have that were published.
 
 Every value is a line of `OUT/agreement.csv`, written when its cell is done, so that a run that was cut off goes on, and
 runs with other proxies or seeds add to the same file; `--report` prints what is there and computes nothing. The table
 has, for each proxy and for each setting of the network and the batch:
 
     peer       Spearman's correlation of our values and the published ones
-    self       the same between two seeds of ours, where the file holds two: what a published value, which is one
-               draw as well, can be expected to agree with
-    accuracy   of our values and validation accuracy; published: of the published values, on the same cells
+    self       the same between two seeds of ours, the mean over all pairs: what a published value, which is one draw
+               as well, can be expected to agree with
+    accuracy   of our values and validation accuracy, and the standard deviation of that over seeds of ours; published:
+               of the published values, on the same cells
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from typing import Literal, get_args
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch are imported: more threads are slower here
 
@@ -52,7 +56,9 @@ PUBLISHED = (
     "epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "params", "plain", "snip",
     "synflow",
 )  # fmt: skip
-COLUMNS = ("index", "proxy", "seed", "batch", "channels", "cells", "value", "seconds")
+COLUMNS = ("index", "proxy", "seed", "batch", "channels", "cells", "draws", "value", "seconds")
+
+Draws = Literal["shared", "own"]
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,13 @@ class Setting:
             64 samples can have.
         channels: Channels of the first stage.
         cells: Cells of each stage.
+        draws: Whether all cells share the draw of weights and a batch balanced over classes, or each has its own.
     """
 
     batch: int = 64
     channels: int = 16
     cells: int = 5
+    draws: Draws = "shared"
 
 
 @dataclass(frozen=True)
@@ -98,14 +106,15 @@ class Row:
     peer: float
     itself: float
     accuracy: float
+    accuracy_std: float
     accuracy_published: float
     seconds: float
 
     def line(self) -> str:
-        figures = (self.peer, self.itself, self.accuracy, self.accuracy_published)
-        where = f"{self.setting.channels}x{self.setting.cells} B{self.setting.batch}"
+        figures = (self.peer, self.itself, self.accuracy, self.accuracy_std, self.accuracy_published)
+        where = f"{self.setting.channels}x{self.setting.cells} B{self.setting.batch} {self.setting.draws}"
         return (
-            f"{self.proxy:<12} {where:<10} {self.n:>5} {self.failed:>6}  "
+            f"{self.proxy:<12} {where:<17} {self.n:>5} {self.failed:>6}  "
             + "  ".join(f"{figure:+9.3f}" for figure in figures)
             + f"  {self.seconds:8.3f}"
         )
@@ -143,31 +152,34 @@ def measure(
     path: Path, cells: Sequence[Cell], images: Images, proxies: Sequence[str], setting: Setting, *, seed: int
 ) -> None:
     """Append the values that the file does not hold yet; NaN where a proxy is not defined."""
-    key = (str(seed), str(setting.batch), str(setting.channels), str(setting.cells))
-    done = {(row["index"], row["proxy"]) for row in read(path) if tuple(row[k] for k in COLUMNS[2:6]) == key}
-    x, y = normalised_batch(images, setting.batch, rng=derive(seed, "agreement images"), balanced=True)
-    batch = Batch(torch.from_numpy(x), torch.from_numpy(y))
+    key = (str(seed), str(setting.batch), str(setting.channels), str(setting.cells), setting.draws)
+    done = {(row["index"], row["proxy"]) for row in read(path) if tuple(row[k] for k in COLUMNS[2:7]) == key}
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
             writer.writerow(COLUMNS)
         for cell in cells:
             missing = [name for name in proxies if (str(cell.index), name) not in done]
-            for name, value, seconds in values_of(cell, missing, batch, setting, seed=seed):
+            for name, value, seconds in values_of(cell, missing, images, setting, seed=seed):
                 writer.writerow((cell.index, name, *key, value, f"{seconds:.4f}"))
             file.flush()
 
 
 def values_of(
-    cell: Cell, proxies: Sequence[str], batch: Batch, setting: Setting, *, seed: int
+    cell: Cell, proxies: Sequence[str], images: Images, setting: Setting, *, seed: int
 ) -> list[tuple[str, float, float]]:
     """Return name, value and processor seconds of each proxy, all of the same network."""
     if not proxies:
         return []
-    # The same generator for all cells: what weights they share start alike, as the networks of one seed do elsewhere.
+    own = setting.draws == "own"
+    # Shared: the same generator for all cells, so that what weights they share start alike.
+    of = (cell.index,) if own else ()
     network = build(
-        cell.arch, SPACE, ImageShape(), rng=derive(seed, "agreement"), channels=setting.channels, cells=setting.cells
-    )
+        cell.arch, SPACE, ImageShape(), rng=derive(seed, "agreement", *of), channels=setting.channels,
+        cells=setting.cells,
+    )  # fmt: skip
+    x, y = normalised_batch(images, setting.batch, rng=derive(seed, "agreement images", *of), balanced=not own)
+    batch = Batch(torch.from_numpy(x), torch.from_numpy(y))
     found = []
     for name in proxies:
         function = find("proxy", name)
@@ -196,7 +208,7 @@ def compare(path: Path, cells: Sequence[Cell]) -> list[Row]:
     known = {cell.index for cell in cells}
     for row in read(path):
         if int(row["index"]) in known:
-            key = row["proxy"], Setting(int(row["batch"]), int(row["channels"]), int(row["cells"]))
+            key = row["proxy"], Setting(int(row["batch"]), int(row["channels"]), int(row["cells"]), row["draws"])
             values[key][row["seed"]][int(row["index"])] = float(row["value"])
             seconds[key].append(float(row["seconds"]))
     return [
@@ -212,15 +224,16 @@ def _row(proxy: str, setting: Setting, seeds: list[dict[int, float]], cells: Seq
     accuracy = np.array([cell.accuracy for cell in kept])
     published = np.array([cell.published.get(proxy, math.nan) for cell in kept])
 
-    def agreement(with_what: np.ndarray) -> float:
+    def agreement(with_what: np.ndarray) -> tuple[float, float]:
         if len(kept) < 3 or np.isnan(with_what).any():
-            return math.nan
-        return float(np.mean([spearman(row, with_what) for row in ours]))
+            return math.nan, math.nan
+        each = [spearman(row, with_what) for row in ours]
+        return float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else math.nan
 
     several = len(seeds) > 1 and len(kept) > 2
+    itself = float(np.mean([spearman(*pair) for pair in combinations(ours, 2)])) if several else math.nan
     return Row(
-        proxy, setting, len(kept), len(tried) - len(kept), agreement(published),
-        spearman(ours[0], ours[1]) if several else math.nan, agreement(accuracy),
+        proxy, setting, len(kept), len(tried) - len(kept), agreement(published)[0], itself, *agreement(accuracy),
         math.nan if len(kept) < 3 or np.isnan(published).any() else spearman(published, accuracy), seconds,
     )  # fmt: skip
 
@@ -232,6 +245,7 @@ def main() -> None:
     parser.add_argument("--proxies", nargs="+", default=PUBLISHED)
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", choices=get_args(Draws), default="shared")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--cells", type=int, default=5)
@@ -241,9 +255,12 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     path, cells = args.out / "agreement.csv", draw_cells(args.data, args.sample)
     if not args.report:
-        setting = Setting(args.batch, args.channels, args.cells)
+        setting = Setting(args.batch, args.channels, args.cells, args.draws)
         measure(path, cells, read_images(args.data), args.proxies, setting, seed=args.seed)
-    print(f"{'proxy':<12} {'network':<10} {'n':>5} {'failed':>6}       peer       self   accuracy  published   seconds")
+    print(
+        f"{'proxy':<12} {'network':<17} {'n':>5} {'failed':>6}       peer       self   accuracy        std  published"
+        "   seconds"
+    )
     for row in compare(path, cells):
         print(row.line())
 

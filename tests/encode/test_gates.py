@@ -31,9 +31,9 @@ def edges(*archs: Arch) -> EdgeBatch:
     return EdgeBatch.of(NB201, archs)
 
 
-def gates() -> Gates:
+def gates(**changed) -> Gates:
     torch.manual_seed(0)
-    return Gates(NB201, embedding=6, widths=WIDTHS).double()
+    return Gates(NB201, embedding=6, widths=WIDTHS, **changed).double()
 
 
 def ta_gates(**changed) -> TaGates:
@@ -52,8 +52,8 @@ def encoded(net: Gates, *archs: Arch, z: Tensor | None = None) -> Tensor:
 class Twin:
     """One cell, node by node and edge by edge, as the equations read."""
 
-    def __init__(self, net: Gates) -> None:
-        self.net = net
+    def __init__(self, net: Gates, skips: str = "identity") -> None:
+        self.net, self.layer = net, skips == "layer"
 
     def forward(self, cell: EdgeCell, embeddings: Tensor) -> list[list[Tensor]]:
         """Return the information of each node after each layer."""
@@ -76,15 +76,15 @@ class Twin:
             after: dict[int, Tensor] = {}
             messages = [
                 torch.zeros(weight.shape[1], dtype=torch.float64)
-                if op in (SKIP, NONE)
-                else gate[e] * held[target if reverse else source]
+                if op == NONE or (op == SKIP and not self.layer)
+                else (1.0 if op == SKIP else gate[e]) * held[target if reverse else source]
                 for e, (source, target, op) in enumerate(cell.edges)
             ]
             for node in reversed(range(n)) if reverse else range(n):
                 value = held[node] if node in first else torch.zeros(weight.shape[1], dtype=torch.float64)
                 for e, (source, target, op) in enumerate(cell.edges):
                     read, fed = (target, source) if reverse else (source, target)
-                    if fed == node and op == SKIP:
+                    if fed == node and op == SKIP and not self.layer:
                         value = value + after[read]
                     elif fed == node:
                         value = value + messages[e]
@@ -103,9 +103,9 @@ def root(cell: EdgeCell, node: int) -> int:
     return root(cell, into[0][0]) if len(into) == 1 and into[0][1] == SKIP else node
 
 
-def looped(net: TaGates, cell: EdgeCell) -> Tensor:
+def looped(net: TaGates, cell: EdgeCell, skips: str = "identity") -> Tensor:
     """Return the encoding of one cell by algorithm 1, one operation after another."""
-    twin = Twin(net)
+    twin = Twin(net, skips)
     embeddings = net.op(torch.tensor([op for _, _, op in cell.edges]))
     for step in range(net.steps):
         info = twin.forward(cell, embeddings)[-1]
@@ -116,7 +116,8 @@ def looped(net: TaGates, cell: EdgeCell) -> Tensor:
         rows = []
         for e, (source, target, _) in enumerate(cell.edges):
             node = net.contact == "node"
-            contact = [info[target], back[root(cell, source)]] if node else [sent[e], twin.messages[e]]
+            read = root(cell, source) if skips == "identity" else source
+            contact = [info[target], back[read]] if node else [sent[e], twin.messages[e]]
             rows.append(embeddings[e] + net.scale * net.update(torch.cat([embeddings[e], *contact])))
         embeddings = torch.stack(rows)
     return info[-1]
@@ -127,21 +128,38 @@ def some(n: int) -> list[Arch]:
     return [NB201.random(rng=rng) for _ in range(n)]
 
 
-def test_gates_are_the_equations_node_by_node() -> None:
-    net, archs = gates(), some(12)
+@pytest.mark.parametrize("skips", ["identity", "layer"])
+def test_gates_are_the_equations_node_by_node(skips: str) -> None:
+    net, archs = gates(skips=skips), some(12)
     found = encoded(net, *archs)
     for row, each in zip(found, archs, strict=True):
         (cell,) = NB201.cells(each)
         embeddings = net.op(torch.tensor([op for _, _, op in cell.edges]))
-        torch.testing.assert_close(row, Twin(net).forward(cell, embeddings)[-1][-1].detach())
+        torch.testing.assert_close(row, Twin(net, skips).forward(cell, embeddings)[-1][-1].detach())
 
 
+@pytest.mark.parametrize("skips", ["identity", "layer"])
 @pytest.mark.parametrize("contact", ["message", "node"])
-def test_ta_gates_are_algorithm_1_operation_by_operation(contact: str) -> None:
-    net, archs = ta_gates(contact=contact), some(12)
+def test_ta_gates_are_algorithm_1_operation_by_operation(contact: str, skips: str) -> None:
+    net, archs = ta_gates(contact=contact, skips=skips), some(12)
     found = encoded(net, *archs)
     for row, each in zip(found, archs, strict=True):
-        torch.testing.assert_close(row, looped(net, NB201.cells(each)[0]).detach())
+        torch.testing.assert_close(row, looped(net, NB201.cells(each)[0], skips).detach())
+
+
+def test_only_skips_that_are_identities_make_equal_networks_equal() -> None:
+    # A copy of the node after a convolution, and that node itself; then a skip out of the input.
+    chain, direct = arch(e01=CONV3, e12=SKIP, e23=CONV1), arch(e01=CONV3, e13=CONV1)
+    begun, at_once = arch(e01=SKIP, e13=CONV1), arch(e03=CONV1)
+    for skips, equal in (("identity", True), ("layer", False)):
+        found = encoded(gates(skips=skips), chain, direct)
+        assert torch.allclose(found[0], found[1]) is equal
+    torch.testing.assert_close(*encoded(gates(skips="layer"), begun, at_once))
+
+
+def test_unknown_skips_are_refused() -> None:
+    with pytest.raises(EncodingError, match="skips must be one of identity, layer, but 'none' was given"):
+        gates(skips="none")
 
 
 def test_one_time_step_is_gates() -> None:

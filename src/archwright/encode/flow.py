@@ -9,13 +9,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from archwright.encode.batch import EdgeBatch, GraphBatch
 
-__all__ = ["Direction", "EdgeFlow", "Flow", "InfoPropagation", "NodeFlow", "flow_of"]
+__all__ = ["Direction", "EdgeFlow", "Flow", "InfoPropagation", "NodeFlow", "Skips", "flow_of"]
+
+#: What a skip is: an identity within a layer, or an edge that takes a layer as others do.
+Skips = Literal["identity", "layer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +64,14 @@ class Flow(ABC):
         ops: Operation of each of the M places, int64 [B, C, M].
         forward: From the inputs to the output.
         backward: From the output to the inputs.
+        open: Where operations let everything pass, whatever their embedding says: bool [B, C, M, 1], or None for
+            nowhere.
     """
 
     ops: Tensor
     forward: Direction
     backward: Direction
+    open: Tensor | None = None
 
     @abstractmethod
     def at_output(self, info: Tensor) -> Tensor:
@@ -89,23 +96,29 @@ class EdgeFlow(Flow):
         batch: The cells; the last node is the output.
         skip: Operations that are identities.
         none: Operations that give zero.
+        skips: `identity`, as said above; `layer`: a skip carries what its predecessor held in the layer before, with a
+            gate that is open.
 
-    Source: TA-GATES, appendix A.1. Differs: in the released code a skip costs a layer, so that two such nodes differ
-    unless the predecessor is the input; the paper asks that they do not.
+    Source: TA-GATES, appendix A.1; its released code for `layer`, where two such nodes differ unless the predecessor
+    is the input, though the paper asks that they do not.
     """
 
-    def __init__(self, batch: EdgeBatch, *, skip: Sequence[int] = (), none: Sequence[int] = ()) -> None:
+    def __init__(
+        self, batch: EdgeBatch, *, skip: Sequence[int] = (), none: Sequence[int] = (), skips: Skips = "identity"
+    ) -> None:
         self.ops, n, inputs = batch.ops, batch.n_nodes, batch.n_inputs
         is_skip, is_none = _among(batch.ops, skip), _among(batch.ops, none)
+        if skips == "layer":
+            self.open, skip, is_skip = is_skip.unsqueeze(-1), (), torch.zeros_like(is_skip)
         carries = (batch.mask & ~is_skip & ~is_none).to(batch.source.dtype).unsqueeze(-1)
         # Skips (u, v) as a matrix [B, C, N, N]; the sum of its powers says through how many chains of skips what
         # node u gets is passed on to node v. It is nilpotent, as edges go to later nodes.
-        skips = (batch.source * is_skip.unsqueeze(-1)).transpose(-1, -2) @ batch.target
-        eye = torch.eye(n, dtype=skips.dtype, device=skips.device)
-        passed = torch.linalg.inv(eye - skips) if skip else eye.expand_as(skips)
+        copies = (batch.source * is_skip.unsqueeze(-1)).transpose(-1, -2) @ batch.target
+        eye = torch.eye(n, dtype=copies.dtype, device=copies.device)
+        passed = torch.linalg.inv(eye - copies) if skip else eye.expand_as(copies)
         source, target = batch.source * carries, batch.target * carries
         self._target = batch.target
-        self._source = batch.source @ _roots(skips, target.sum(-2))
+        self._source = batch.source @ _roots(copies, target.sum(-2))
         self.forward = Direction(
             read=slice(0, n - 1),
             reads=source[..., : n - 1].contiguous(),
@@ -173,10 +186,17 @@ class NodeFlow(Flow):
 
 
 def flow_of(
-    batch: EdgeBatch | GraphBatch, *, skip: Sequence[int] = (), none: Sequence[int] = (), inputs: int = 1
+    batch: EdgeBatch | GraphBatch,
+    *,
+    skip: Sequence[int] = (),
+    none: Sequence[int] = (),
+    inputs: int = 1,
+    skips: Skips = "identity",
 ) -> Flow:
-    """Return the flow of a batch; `skip` and `none` are of operations on edges, `inputs` of those on nodes."""
-    return EdgeFlow(batch, skip=skip, none=none) if isinstance(batch, EdgeBatch) else NodeFlow(batch, inputs=inputs)
+    """Return the flow of a batch; `inputs` is of operations on nodes, all else of those on edges."""
+    if isinstance(batch, EdgeBatch):
+        return EdgeFlow(batch, skip=skip, none=none, skips=skips)
+    return NodeFlow(batch, inputs=inputs)
 
 
 class InfoPropagation(nn.Module):
@@ -208,7 +228,10 @@ class InfoPropagation(nn.Module):
             embeddings: Embedding of each operation [B, C, M, embedding].
         """
         way = flow.backward if self.backward_flow else flow.forward
-        gate, *gates = torch.split(torch.sigmoid(self.gates(embeddings)), self.widths[1:], dim=-1)
+        opened = torch.sigmoid(self.gates(embeddings))
+        if flow.open is not None:
+            opened = opened.masked_fill(flow.open, 1.0)
+        gate, *gates = torch.split(opened, self.widths[1:], dim=-1)
         weight, *weights = self.weights
         begun = start @ weight
         messages = gate * way.first(begun)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from archwright.core.arch import Arch
 from archwright.core.errors import EncodingError
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch, n_cells
-from archwright.encode.flow import Flow, InfoPropagation, flow_of
+from archwright.encode.flow import Flow, InfoPropagation, Skips, flow_of
 from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
@@ -85,13 +85,23 @@ class Gates(EncoderNetwork):
         space: Space of the architectures; operations on edges are read where it has them there.
         embedding: Width of the embeddings of operations, and of the information put in.
         widths: Width of each layer; as many layers as the longest path has operations.
+        skips: What a skip on an edge is: an `identity` within a layer, or an edge that takes a `layer` as others do,
+            with its gate open.
 
-    Source: GATES, arXiv:2004.01899, with the handling of skips of TA-GATES, appendix A.1. It is `TaGates` with one time
-    step and without symmetry breaking.
+    Raises:
+        EncodingError: if `skips` is neither.
+
+    Source: GATES, arXiv:2004.01899, with the handling of skips of TA-GATES, appendix A.1, or that of its released code
+    (`layer`). It is `TaGates` with one time step and without symmetry breaking.
     """
 
-    def __init__(self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5) -> None:
+    def __init__(
+        self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5, skips: Skips = "identity"
+    ) -> None:
         super().__init__(space)
+        if skips not in get_args(Skips):
+            raise EncodingError(f"skips must be one of {', '.join(get_args(Skips))}, but {skips!r} was given")
+        self._skips = skips
         self.vocabulary = vocabulary = Vocabulary.of(space)
         self.dim = vocabulary.cells * widths[-1]
         self.op = nn.Embedding(vocabulary.n_ops + 1, embedding)
@@ -112,7 +122,7 @@ class Gates(EncoderNetwork):
     def flow(self, batch: EdgeBatch | GraphBatch) -> Flow:
         """Return the cells, ready for flow."""
         words = self.vocabulary
-        return flow_of(batch, skip=words.skip, none=words.none, inputs=words.inputs)
+        return flow_of(batch, skip=words.skip, none=words.none, inputs=words.inputs, skips=self._skips)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +165,10 @@ class TaGates(Gates):
         contact: What an operation on an edge is updated from. `node`: what the node holds that it feeds, and backward
             the node that it reads, as in eq. A4. `message`: what it carried in the last layer, forward and backward, as
             in the released code for NAS-Bench-201; that tells Arch-A and Arch-B of figure 2 apart.
+        skips: As of `Gates`.
+
+    Raises:
+        EncodingError: if `skips` is none of those.
 
     Source: TA-GATES (NeurIPS 2022), algorithm 1, eq. 1 and A4. Differs: see `EdgeFlow` about skips; a node that is
     a copy by a skip has the backward information of the node that it copies.
@@ -176,8 +190,9 @@ class TaGates(Gates):
         mask_fixed: bool = False,
         detach: bool = False,
         contact: Contact = "node",
+        skips: Skips = "identity",
     ) -> None:
-        super().__init__(space, embedding=embedding, widths=widths)
+        super().__init__(space, embedding=embedding, widths=widths, skips=skips)
         self.steps, self.scale, self.symmetry, self.beta, self.saliency = steps, scale, symmetry, beta, saliency
         self.mask_fixed, self.detach, self.contact = mask_fixed, detach, contact
         seen = embedding + (saliencies if symmetry == "concat" else 0)
