@@ -53,7 +53,7 @@ class Twin:
     """One cell, node by node and edge by edge, as the equations read."""
 
     def __init__(self, net: Gates, skips: str = "identity") -> None:
-        self.net, self.layer = net, skips == "layer"
+        self.net, self.layer, self.gated = net, skips != "identity", skips == "operation"
 
     def forward(self, cell: EdgeCell, embeddings: Tensor) -> list[list[Tensor]]:
         """Return the information of each node after each layer."""
@@ -77,7 +77,7 @@ class Twin:
             messages = [
                 torch.zeros(weight.shape[1], dtype=torch.float64)
                 if op == NONE or (op == SKIP and not self.layer)
-                else (1.0 if op == SKIP else gate[e]) * held[target if reverse else source]
+                else (1.0 if op == SKIP and not self.gated else gate[e]) * held[target if reverse else source]
                 for e, (source, target, op) in enumerate(cell.edges)
             ]
             for node in reversed(range(n)) if reverse else range(n):
@@ -128,7 +128,7 @@ def some(n: int) -> list[Arch]:
     return [NB201.random(rng=rng) for _ in range(n)]
 
 
-@pytest.mark.parametrize("skips", ["identity", "layer"])
+@pytest.mark.parametrize("skips", ["identity", "layer", "operation"])
 def test_gates_are_the_equations_node_by_node(skips: str) -> None:
     net, archs = gates(skips=skips), some(12)
     found = encoded(net, *archs)
@@ -138,7 +138,7 @@ def test_gates_are_the_equations_node_by_node(skips: str) -> None:
         torch.testing.assert_close(row, Twin(net, skips).forward(cell, embeddings)[-1][-1].detach())
 
 
-@pytest.mark.parametrize("skips", ["identity", "layer"])
+@pytest.mark.parametrize("skips", ["identity", "layer", "operation"])
 @pytest.mark.parametrize("contact", ["message", "node"])
 def test_ta_gates_are_algorithm_1_operation_by_operation(contact: str, skips: str) -> None:
     net, archs = ta_gates(contact=contact, skips=skips), some(12)
@@ -151,14 +151,14 @@ def test_only_skips_that_are_identities_make_equal_networks_equal() -> None:
     # A copy of the node after a convolution, and that node itself; then a skip out of the input.
     chain, direct = arch(e01=CONV3, e12=SKIP, e23=CONV1), arch(e01=CONV3, e13=CONV1)
     begun, at_once = arch(e01=SKIP, e13=CONV1), arch(e03=CONV1)
-    for skips, equal in (("identity", True), ("layer", False)):
+    for skips, equal in (("identity", True), ("layer", False), ("operation", False)):
         found = encoded(gates(skips=skips), chain, direct)
         assert torch.allclose(found[0], found[1]) is equal
     torch.testing.assert_close(*encoded(gates(skips="layer"), begun, at_once))
 
 
 def test_unknown_skips_are_refused() -> None:
-    with pytest.raises(EncodingError, match="skips must be one of identity, layer, but 'none' was given"):
+    with pytest.raises(EncodingError, match="skips must be one of identity, layer, operation, but 'none' was given"):
         gates(skips="none")
 
 

@@ -105,3 +105,17 @@ def test_what_cannot_be_learned_is_said_in_one_line() -> None:
         Training(loss="mae")  # type: ignore[arg-type]
     with pytest.raises(PredictorError, match=r"epochs .* above 0"):
         Training(epochs=0)
+
+
+def test_dropout_is_of_training_only() -> None:
+    evidence, scores = drawn(20, 0)
+    found = {}
+    for dropout in (0.0, 0.5):
+        made = predictor(training=Training(epochs=5, lr=0.01, dropout=dropout)).fit(evidence, scores, rng=derive(3))
+        found[dropout] = made.predict(evidence).mean
+        assert np.array_equal(made.predict(evidence).mean, found[dropout])
+        kept = json.loads(json.dumps(made.state()[0])), made.state()[1]
+        assert np.array_equal(NeuralPredictor.from_state(SPACE, *kept).predict(evidence).mean, found[dropout])
+    assert not np.array_equal(found[0.0], found[0.5])
+    with pytest.raises(PredictorError, match=r"must be in \[0, 1\), but is 1.0"):
+        Training(dropout=1.0)

@@ -45,11 +45,14 @@ def test_the_code_differs_where_its_configurations_do() -> None:
     assert changed["nb101"] == changed["darts"] == {"detach": True}
     assert changed["nds_enas"] == {"detach": True, "symmetry": "concat"}
     nb201 = {"widths": [128] * 3, "steps": 4, "symmetry": "concat", "mask_fixed": True, "contact": "message"}
-    assert changed["nb201"] == nb201 | {"detach": True}
+    assert changed["nb201"] == nb201 | {"detach": True, "skips": "layer"}
+    assert settings("gates", "nb201", "code")["skips"] == "operation"
     assert preset("ta_gates", "darts", "code")["training"].batch == 128
     assert preset("gates", "nb101", "code")["training"].epochs == 80
     for encoder in ("lstm", "gcn", "mlp", "seminas"):
-        assert preset(encoder, "nb201", "code") == preset(encoder, "nb201")
+        paper, code = preset(encoder, "nb201"), preset(encoder, "nb201", "code")
+        assert (paper["training"].dropout, code["training"].dropout) == (0.0, 0.1)
+        assert code == paper | {"training": code["training"]}
 
 
 def test_training_is_that_of_appendix_b() -> None:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archwright.coordinate.contestant import Contestant
-from archwright.coordinate.kept import make_folders, read_record, require_free
+from archwright.coordinate.kept import PlanFolder
 from archwright.coordinate.trial_file import Trials, read_trials
 from archwright.core.budget import Budget
 from archwright.core.errors import BenchError, BudgetError, RunError
-from archwright.core.files import write_atomically
 
 if TYPE_CHECKING:
     from archwright.bench.table import Bench
@@ -233,25 +232,19 @@ def joined_cases(
     return tuple(replace(case, folder=moved.get(case.name, case.folder)) for case in cases.values())
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentFolder:
+class ExperimentFolder(PlanFolder[Experiment]):
     """The files of an experiment.
 
     `experiment.json` says what it is, `trials/CELL.parquet` holds finished runs, `parts/` those that were finished
     since that file was written, and the answers of searchers in runs that are not finished.
     """
 
-    path: Path
+    __slots__ = ()
 
-    @property
-    def record(self) -> Path:
-        """What the experiment is."""
-        return self.path / "experiment.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that works on the experiment."""
-        return self.path / ".lock"
+    noun = "experiment"
+    command = "archwright bench run"
+    format = FORMAT
+    inner = ("trials", "parts")
 
     @property
     def parts(self) -> Path:
@@ -284,14 +277,10 @@ class ExperimentFolder:
         files = [path for path in (self.trials(cell), *self.parts_of(cell)) if path.exists()]
         return Trials.joined(read_trials(path) for path in files)
 
-    def load(self) -> Experiment:
-        """Return the experiment that the folder keeps.
-
-        Raises:
-            RunError: if there is none, or its record is damaged.
-        """
-        missing = f"{self.path} must be the folder of `archwright bench run`, but holds no experiment"
-        return read_record(self.record, Experiment.from_json, format=FORMAT, missing=missing)
+    @staticmethod
+    def plan(said: dict[str, Any]) -> Experiment:
+        """Return the experiment of JSON values."""
+        return Experiment.from_json(said)
 
     def joined(self, wanted: Experiment) -> Experiment:
         """Return the experiment that is here together with `wanted`. Changes nothing.
@@ -299,22 +288,10 @@ class ExperimentFolder:
         Raises:
             RunError: if the folder holds something else, another experiment, or damaged trials of this one.
         """
-        if not self.record.exists():
-            require_free(self.path, self.lock, what="a new experiment")
-            return wanted
-        there = self.load().joined(wanted)
-        for cell in wanted.cells():
+        there = super().joined(wanted)
+        for cell in wanted.cells() if self.record.exists() else ():
             self.read(cell)
         return there
-
-    def write(self, experiment: Experiment) -> None:
-        """Make the folder and say what the experiment is.
-
-        Raises:
-            RunError: if it cannot be written (exit code 1).
-        """
-        make_folders(self.path, "parts", "trials")
-        write_atomically(self.record, json.dumps(experiment.to_json(), indent=1).encode())
 
 
 def open_cases(bench: str | Path, outcomes: Sequence[str], *, report: str | None = None) -> tuple[Case, ...]:

@@ -3,19 +3,101 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from archwright.core.errors import NasError, RunError
-from archwright.core.files import replacing
+from archwright.core.files import replacing, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["make_folders", "read_record", "read_results", "require_free", "write_results"]
+__all__ = ["Plan", "PlanFolder", "make_folders", "read_record", "read_results", "require_free", "write_results"]
 
 T = TypeVar("T")
+
+
+class Plan(Protocol):
+    """What work is: many parts, of which more can be asked for later."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, `format` among them."""
+        ...
+
+    def joined(self, wanted: Self) -> Self:
+        """Return this with what is `wanted` beyond it."""
+        ...
+
+
+P = TypeVar("P", bound=Plan)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFolder(ABC, Generic[P]):
+    """The folder of work that takes long: a file says what the work is, others what is done of it.
+
+    Args:
+        path: The folder.
+    """
+
+    path: Path
+
+    #: What the work is called, and the command whose folder this is.
+    noun: ClassVar[str] = "study"
+    command: ClassVar[str]
+    #: Number of the format of its files.
+    format: ClassVar[int]
+    #: Folders that are made in it.
+    inner: ClassVar[tuple[str, ...]]
+    #: What to do where there is nothing to load.
+    advice: ClassVar[str] = ""
+
+    @staticmethod
+    @abstractmethod
+    def plan(said: dict[str, Any]) -> P:
+        """Return the plan of JSON values."""
+
+    @property
+    def record(self) -> Path:
+        """What the work is."""
+        return self.path / f"{self.noun}.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works in the folder."""
+        return self.path / ".lock"
+
+    def load(self) -> P:
+        """Return the plan that the folder keeps.
+
+        Raises:
+            RunError: if there is none, or its record is damaged.
+        """
+        missing = f"{self.path} must be the folder of `{self.command}`, but holds no {self.noun}{self.advice}"
+        return read_record(self.record, self.plan, format=self.format, missing=missing)
+
+    def joined(self, wanted: P) -> P:
+        """Return the plan that is here together with `wanted`. Changes nothing.
+
+        Raises:
+            RunError: if the folder holds something else, or another plan.
+        """
+        if self.record.exists():
+            return self.load().joined(wanted)
+        require_free(self.path, self.lock, what=f"a new {self.noun}")
+        return wanted
+
+    def write(self, plan: P) -> None:
+        """Make the folder and say what the plan is.
+
+        Raises:
+            RunError: if it cannot be written (exit code 1).
+        """
+        make_folders(self.path, *self.inner)
+        write_atomically(self.record, json.dumps(plan.to_json(), indent=1).encode())
 
 
 def require_free(path: Path, lock: Path, *, what: str) -> None:

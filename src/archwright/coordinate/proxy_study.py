@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from archwright.coordinate.experiment import Case, joined_cases
-from archwright.coordinate.kept import make_folders, read_record, require_free
+from archwright.coordinate.kept import PlanFolder
 from archwright.coordinate.proxy_scores import joined, read_scores
 from archwright.core.catalog import suggestion
 from archwright.core.errors import BenchError, RunError, UnknownNameError
-from archwright.core.files import write_atomically
 from archwright.core.rng import derive
 
 if TYPE_CHECKING:
@@ -181,25 +179,24 @@ class ProxyStudy:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StudyFolder:
+class StudyFolder(PlanFolder[ProxyStudy]):
     """The files of a study.
 
     `study.json` says what it is, `batches/` holds what the networks see, `scores/GROUP.parquet` holds scores, `parts/`
     those that were computed since that file was written.
     """
 
-    path: Path
+    __slots__ = ()
 
-    @property
-    def record(self) -> Path:
-        """What the study is."""
-        return self.path / "study.json"
+    command = "archwright bench proxies"
+    format = FORMAT
+    inner = ("parts", "scores", "batches")
+    advice = "; give a benchmark with --bench"
 
-    @property
-    def lock(self) -> Path:
-        """Held by the process that works on the study."""
-        return self.path / ".lock"
+    @staticmethod
+    def plan(said: dict[str, Any]) -> ProxyStudy:
+        """Return the study of JSON values."""
+        return ProxyStudy.from_json(said)
 
     @property
     def parts(self) -> Path:
@@ -231,38 +228,6 @@ class StudyFolder:
         """
         files = [path for path in (self.scores(group), *self.parts_of(group)) if path.exists()]
         return joined(read_scores(path) for path in files)
-
-    def load(self) -> ProxyStudy:
-        """Return the study that the folder keeps.
-
-        Raises:
-            RunError: if there is none, or its record is damaged.
-        """
-        missing = (
-            f"{self.path} must be the folder of `archwright bench proxies`, but holds no study; give a benchmark with "
-            "--bench"
-        )
-        return read_record(self.record, ProxyStudy.from_json, format=FORMAT, missing=missing)
-
-    def joined(self, wanted: ProxyStudy) -> ProxyStudy:
-        """Return the study that is here together with `wanted`. Changes nothing.
-
-        Raises:
-            RunError: if the folder holds something else, another study, or damaged scores.
-        """
-        if self.record.exists():
-            return self.load().joined(wanted)
-        require_free(self.path, self.lock, what="a new study")
-        return wanted
-
-    def write(self, study: ProxyStudy) -> None:
-        """Make the folder and say what the study is.
-
-        Raises:
-            RunError: if it cannot be written (exit code 1).
-        """
-        make_folders(self.path, "parts", "scores", "batches")
-        write_atomically(self.record, json.dumps(study.to_json(), indent=1).encode())
 
 
 def known_rows(bench: Bench, cases: Sequence[Case]) -> Ints:

@@ -18,8 +18,9 @@ from archwright.encode.batch import EdgeBatch, GraphBatch
 
 __all__ = ["Direction", "EdgeFlow", "Flow", "InfoPropagation", "NodeFlow", "Skips", "flow_of"]
 
-#: What a skip is: an identity within a layer, or an edge that takes a layer as others do.
-Skips = Literal["identity", "layer"]
+#: What a skip is: an identity within a layer; an edge that takes a layer as others do, with an open gate; or an
+#: operation as all others are.
+Skips = Literal["identity", "layer", "operation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,11 @@ class EdgeFlow(Flow):
         skip: Operations that are identities.
         none: Operations that give zero.
         skips: `identity`, as said above; `layer`: a skip carries what its predecessor held in the layer before, with a
-            gate that is open.
+            gate that is open; `operation`: with a gate that is learned.
 
     Source: TA-GATES, appendix A.1; its released code for `layer`, where two such nodes differ unless the predecessor
-    is the input, though the paper asks that they do not.
+    is the input, though the paper asks that they do not; GATES, arXiv:2004.01899, and its released code for
+    `operation`.
     """
 
     def __init__(
@@ -108,8 +110,9 @@ class EdgeFlow(Flow):
     ) -> None:
         self.ops, n, inputs = batch.ops, batch.n_nodes, batch.n_inputs
         is_skip, is_none = _among(batch.ops, skip), _among(batch.ops, none)
-        if skips == "layer":
-            self.open, skip, is_skip = is_skip.unsqueeze(-1), (), torch.zeros_like(is_skip)
+        if skips != "identity":
+            self.open = is_skip.unsqueeze(-1) if skips == "layer" else None
+            skip, is_skip = (), torch.zeros_like(is_skip)
         carries = (batch.mask & ~is_skip & ~is_none).to(batch.source.dtype).unsqueeze(-1)
         # Skips (u, v) as a matrix [B, C, N, N]; the sum of its powers says through how many chains of skips what
         # node u gets is passed on to node v. It is nilpotent, as edges go to later nodes.

@@ -85,14 +85,14 @@ class Gates(EncoderNetwork):
         space: Space of the architectures; operations on edges are read where it has them there.
         embedding: Width of the embeddings of operations, and of the information put in.
         widths: Width of each layer; as many layers as the longest path has operations.
-        skips: What a skip on an edge is: an `identity` within a layer, or an edge that takes a `layer` as others do,
-            with its gate open.
+        skips: What a skip on an edge is: an `identity` within a layer; an edge that takes a `layer` as others do, with
+            its gate open; or an `operation`, whose gate is learned.
 
     Raises:
-        EncodingError: if `skips` is neither.
+        EncodingError: if `skips` is none of these.
 
-    Source: GATES, arXiv:2004.01899, with the handling of skips of TA-GATES, appendix A.1, or that of its released code
-    (`layer`). It is `TaGates` with one time step and without symmetry breaking.
+    Source: GATES, arXiv:2004.01899 (`skips="operation"`), with the handling of skips of TA-GATES, appendix A.1, or that
+    of its released code (`layer`). It is `TaGates` with one time step and without symmetry breaking.
     """
 
     def __init__(

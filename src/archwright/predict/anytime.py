@@ -153,13 +153,14 @@ class Anytime(NeuralPredictor):
         return super()._arguments(values) | own
 
     def _fresh(self) -> Scorer:
-        n = 1 if self.heads == "one" else self._n
+        n, dropout = 1 if self.heads == "one" else self._n, self.training.dropout
         if self.heads != "steps":
-            return _Heads(self._new_encoder(self.settings), self.head, n, None)
+            return _Heads(self._new_encoder(self.settings), self.head, n, None, dropout=dropout)
         if not hasattr(self._maker, "anytime"):
             raise PredictorError(f"heads on time steps need an encoder that has them, and {self.encoder!r} has none")
         settings = {"steps": max(self.at or (n,))} | self.settings
-        return _Heads(self._new_encoder(settings), self.head, n, self._steps(int(settings["steps"]), n))
+        at = self._steps(int(settings["steps"]), n)
+        return _Heads(self._new_encoder(settings), self.head, n, at, dropout=dropout)
 
     def _steps(self, steps: int, n: int) -> tuple[int, ...]:
         """Return the time step, 1 to `steps`, of each of `n` budgets."""
@@ -179,8 +180,10 @@ class Anytime(NeuralPredictor):
 class _Heads(Scorer):
     """Encoder and a head for each of `n` budgets, on the encoding after its time step, or on the last."""
 
-    def __init__(self, encoder: EncoderNetwork, hidden: Sequence[int], n: int, at: Sequence[int] | None) -> None:
-        super().__init__(encoder, nn.ModuleList(perceptron(encoder.dim, hidden) for _ in range(n)))
+    def __init__(
+        self, encoder: EncoderNetwork, hidden: Sequence[int], n: int, at: Sequence[int] | None, *, dropout: float
+    ) -> None:
+        super().__init__(encoder, nn.ModuleList(perceptron(encoder.dim, hidden, dropout=dropout) for _ in range(n)))
         self.n, self.at = n, at
 
     def forward(self, batch: Any) -> Tensor:

@@ -42,9 +42,10 @@ class Training:
         lr: Learning rate of Adam.
         loss: `hinge`: pairwise, on the order of the scores; `mse`: squared error on standardised scores.
         margin: Of the hinge.
+        dropout: Share of the head's hidden units that a step leaves out.
 
     Raises:
-        PredictorError: if a number is not positive, or there is no such loss.
+        PredictorError: if a number is not positive, the dropout not in [0, 1), or there is no such loss.
 
     Source: TA-GATES, appendix B.2.
     """
@@ -54,11 +55,14 @@ class Training:
     lr: float = 1e-3
     loss: Literal["hinge", "mse"] = "hinge"
     margin: float = 0.1
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "lr", "margin"):
             if not getattr(self, name) > 0:
                 raise PredictorError(f"{name} of a predictor's training must be above 0, but is {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise PredictorError(f"dropout of a predictor's head must be in [0, 1), but is {self.dropout}")
         if self.loss not in ("hinge", "mse"):
             raise PredictorError(f"the loss must be hinge or mse, but {self.loss!r} was given")
 
@@ -205,7 +209,7 @@ class NeuralPredictor:
     def _fresh(self) -> Scorer:
         """Return a new network of an encoder and what turns encodings into scores."""
         encoder = self._new_encoder(self.settings)
-        return Scorer(encoder, perceptron(encoder.dim, self.head))
+        return Scorer(encoder, perceptron(encoder.dim, self.head, dropout=self.training.dropout))
 
     def _new_encoder(self, settings: Mapping[str, Any]) -> EncoderNetwork:
         try:
@@ -250,10 +254,10 @@ class Scorer(nn.Module):
         return scores
 
 
-def perceptron(width: int, hidden: Sequence[int]) -> nn.Sequential:
-    """Return what turns encodings [B, width] into [B, 1], with hidden layers of these widths."""
+def perceptron(width: int, hidden: Sequence[int], *, dropout: float = 0.0) -> nn.Sequential:
+    """Return what turns encodings [B, width] into [B, 1], with hidden layers of these widths, dropout after each."""
     layers: list[nn.Module] = []
     for wide in hidden:
-        layers += [nn.Linear(width, wide), nn.ReLU()]
+        layers += [nn.Linear(width, wide), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
         width = wide
     return nn.Sequential(*layers, nn.Linear(width, 1))

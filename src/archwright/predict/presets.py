@@ -51,13 +51,14 @@ _TA_CODE: dict[str, Settings] = {
         "mask_fixed": True,
         "detach": True,
         "contact": "message",
+        "skips": "layer",
     },
     "darts": {"detach": True},
     "nds_enas": {"symmetry": "concat", "detach": True},
 }
 
-#: Source: aw_nas, examples/research/gates (NB101).
-_GATES_CODE: dict[str, Settings] = {"nb101": {"widths": [128] * 4}}
+#: Source: aw_nas, examples/research/gates (NB101), and examples/nasbench (NB201): no skip is told apart.
+_GATES_CODE: dict[str, Settings] = {"nb101": {"widths": [128] * 4}, "nb201": {"skips": "operation"}}
 
 #: Hidden layers of the head. The paper has "an MLP"; these are the code's.
 _HEADS = {"nb201": (300,) * 5}
@@ -69,7 +70,8 @@ _SQUARED_PAPER: dict[str, Settings] = {
     "darts": {"lr": 1e-4},
     "nds_enas": {},
 }
-#: Training with either loss, and with squared error, where the code has something else.
+#: Training with either loss, and with squared error, where the code has something else: on every space, and on one.
+_EVERY_CODE: Settings = {"dropout": 0.1}
 _TRAINING_CODE: dict[str, Settings] = {"darts": {"batch": 128}, "nds_enas": {"batch": 128}}
 _SQUARED_CODE: dict[str, Settings] = {"nb101": {"lr": 1e-3}, "nb201": {"epochs": 200}}
 
@@ -99,8 +101,7 @@ def preset(
         {'embedding': 48, 'widths': [128, 128, 128, 128, 128]}
 
     Source: TA-GATES (NeurIPS 2022), appendix B.2 and B.3, tables A7 to A10. Differs: of the seven saliencies that the
-    configurations for NAS-Bench-101, -201 and ENAS read, five are described in the paper, and are here; the head has no
-    dropout, which is 0.1 there.
+    configurations for NAS-Bench-101, -201 and ENAS read, five are described in the paper, and are here.
     """
     if encoder not in ENCODERS:
         raise PredictorError(f"no preset for the encoder {encoder!r}. {suggestion(encoder, ENCODERS)}")
@@ -112,7 +113,8 @@ def preset(
     settings = _SETTINGS[encoder](known)
     if which == "code":
         settings |= deepcopy({"ta_gates": _TA_CODE, "gates": _GATES_CODE}.get(encoder, {}).get(known.name, {}))
-        training |= _TRAINING_CODE.get(known.name, {}) | (_SQUARED_CODE.get(known.name, {}) if loss == "mse" else {})
+        training |= _EVERY_CODE | _TRAINING_CODE.get(known.name, {})
+        training |= _SQUARED_CODE.get(known.name, {}) if loss == "mse" else {}
         training |= {"epochs": 80} if (encoder, known.name) == ("gates", "nb101") else {}
     name = "gcn" if encoder == "line_gcn" else encoder
     return {"encoder": name, "settings": settings, "head": head, "training": Training(**training)}

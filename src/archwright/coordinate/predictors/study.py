@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archwright.coordinate.experiment import Case, joined_cases
-from archwright.coordinate.kept import make_folders, read_record, require_free
+from archwright.coordinate.kept import PlanFolder, make_folders, read_record
 from archwright.coordinate.predictors.entrant import Entrant
 from archwright.core.errors import NasError, RunError
 from archwright.core.files import write_atomically
@@ -202,25 +202,24 @@ class PredictorStudy:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PredictorFolder:
+class PredictorFolder(PlanFolder[PredictorStudy]):
     """The files of a study of predictors.
 
     `study.json` says what it is; `results/CASE/PREDICTOR/` has a file per finished training; in `cache/` is what would
     take long to compute again.
     """
 
-    path: Path
+    __slots__ = ()
 
-    @property
-    def record(self) -> Path:
-        """What the study is."""
-        return self.path / "study.json"
+    command = "archwright predictors"
+    format = FORMAT
+    inner = ("results",)
+    advice = "; give a benchmark with --bench"
 
-    @property
-    def lock(self) -> Path:
-        """Held by the process that works on the study."""
-        return self.path / ".lock"
+    @staticmethod
+    def plan(said: dict[str, Any]) -> PredictorStudy:
+        """Return the study of JSON values."""
+        return PredictorStudy.from_json(said)
 
     @property
     def results(self) -> Path:
@@ -262,38 +261,6 @@ class PredictorFolder:
         values = {name: value if math.isfinite(value) else None for name, value in found.values.items()}
         said = {"format": FORMAT, "values": values, "error": found.error}
         write_atomically(path, json.dumps(said, allow_nan=False).encode())
-
-    def load(self) -> PredictorStudy:
-        """Return the study that the folder keeps.
-
-        Raises:
-            RunError: if there is none, or its record is damaged.
-        """
-        missing = (
-            f"{self.path} must be the folder of `archwright predictors`, but holds no study; give a benchmark with "
-            "--bench"
-        )
-        return read_record(self.record, PredictorStudy.from_json, format=FORMAT, missing=missing)
-
-    def joined(self, wanted: PredictorStudy) -> PredictorStudy:
-        """Return the study that is here together with `wanted`. Changes nothing.
-
-        Raises:
-            RunError: if the folder holds something else, or another study.
-        """
-        if self.record.exists():
-            return self.load().joined(wanted)
-        require_free(self.path, self.lock, what="a new study")
-        return wanted
-
-    def write(self, study: PredictorStudy) -> None:
-        """Make the folder and say what the study is.
-
-        Raises:
-            RunError: if it cannot be written (exit code 1).
-        """
-        make_folders(self.path, "results")
-        write_atomically(self.record, json.dumps(study.to_json(), indent=1).encode())
 
 
 def _found(said: dict[str, Any]) -> Found:
