@@ -13,7 +13,7 @@ from archwright.core.catalog import find
 from archwright.core.errors import EncodingError
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch
-from archwright.encode.gates import Gates, Salient, TaGates, Vocabulary
+from archwright.encode.gates import Gates, Salient, TaGates, Vocabulary, layers_needed
 from archwright.spaces.edges import EdgeCell
 
 NB201 = find("space", "nb201")()
@@ -297,3 +297,16 @@ def test_spaces_with_operations_on_nodes_are_encoded(name: str) -> None:
 def test_poolings_have_no_parameters_whatever_they_are_called() -> None:
     fixed = {name: Vocabulary.of(find("space", name)()).fixed for name in ("enas_dvae", "nb101", "nb201")}
     assert fixed == {"enas_dvae": (4, 5), "nb101": (2,), "nb201": (NONE, SKIP, POOL)}
+
+
+@pytest.mark.parametrize("space", ["nb201", "nb_macro"])
+def test_by_default_there_are_layers_enough_for_something_to_arrive(space: str) -> None:
+    known = find("space", space)()
+    rng = derive(0, "arrives")
+    archs = [known.random(rng=rng) for _ in range(3)]
+    net = Gates(known)
+    assert len(net.forward_flow.weights) == {"nb201": 5, "nb_macro": 9}[space] == max(5, layers_needed(known))
+    with torch.no_grad():
+        first, second, third = net(net.prepare(archs))
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(second, third)

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from archwright.core.arch import Arch
 from archwright.core.errors import EncodingError
+from archwright.core.graph import Graph
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch, n_cells
+from archwright.encode.fixed import samples
 from archwright.encode.flow import Flow, InfoPropagation, Skips, flow_of
 from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
-__all__ = ["Contact", "Gates", "Saliency", "Salient", "Symmetry", "TaGates", "Vocabulary"]
+__all__ = ["Contact", "Gates", "Saliency", "Salient", "Symmetry", "TaGates", "Vocabulary", "layers_needed"]
 
 #: How operations of one type at symmetric places are told apart.
 Symmetry = Literal["none", "random", "add", "concat"]
@@ -32,6 +34,9 @@ _POOLS = ("avg3", "max3")
 
 #: What an operation is updated from.
 Contact = Literal["message", "node"]
+
+#: Width, and number at least, of layers where nothing else is said.
+_WIDTH, _LAYERS = 128, 5
 
 #: Standard deviation of the noise of symmetry breaking at random.
 _NOISE = 0.1
@@ -84,7 +89,8 @@ class Gates(EncoderNetwork):
     Args:
         space: Space of the architectures; operations on edges are read where it has them there.
         embedding: Width of the embeddings of operations, and of the information put in.
-        widths: Width of each layer; as many layers as the longest path has operations.
+        widths: Width of each layer; as many layers as the longest path has operations, else nothing arrives along it.
+            By default 128 each, and five, or as many as are needed.
         skips: What a skip on an edge is: an `identity` within a layer; an edge that takes a `layer` as others do, with
             its gate open; or an `operation`, whose gate is learned.
 
@@ -96,9 +102,10 @@ class Gates(EncoderNetwork):
     """
 
     def __init__(
-        self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5, skips: Skips = "identity"
+        self, space: Space, *, embedding: int = 48, widths: Sequence[int] | None = None, skips: Skips = "identity"
     ) -> None:
         super().__init__(space)
+        widths = self._widths(widths)
         if skips not in get_args(Skips):
             raise EncodingError(f"skips must be one of {', '.join(get_args(Skips))}, but {skips!r} was given")
         self._skips = skips
@@ -107,6 +114,9 @@ class Gates(EncoderNetwork):
         self.op = nn.Embedding(vocabulary.n_ops + 1, embedding)
         self.information = nn.Parameter(torch.randn(vocabulary.inputs, embedding))
         self.forward_flow = InfoPropagation((embedding, *widths), embedding)
+
+    def _widths(self, widths: Sequence[int] | None) -> tuple[int, ...]:
+        return (_WIDTH,) * max(_LAYERS, layers_needed(self.space)) if widths is None else tuple(widths)
 
     def prepare(self, archs: Sequence[Arch]) -> Any:
         """Return the cells of `archs`, operations on edges where the space has them there."""
@@ -150,7 +160,7 @@ class TaGates(Gates):
         space: Space of the architectures.
         steps: Time steps T.
         embedding: Width of the embeddings of operations, and of the information put in.
-        widths: Width of each layer, in both directions.
+        widths: Width of each layer, in both directions; by default as of `Gates`.
         convert: Width of the hidden layer of FBConvert, which makes the backward input of the forward output.
         scale: s, size of an update.
         symmetry: `none`; `random`: noise on the first embeddings, in training mode and out of it; `add`: zero-cost
@@ -180,7 +190,7 @@ class TaGates(Gates):
         *,
         steps: int = 3,
         embedding: int = 48,
-        widths: Sequence[int] = (128,) * 5,
+        widths: Sequence[int] | None = None,
         convert: int = 128,
         scale: float = 0.1,
         symmetry: Symmetry = "none",
@@ -193,6 +203,7 @@ class TaGates(Gates):
         skips: Skips = "identity",
     ) -> None:
         super().__init__(space, embedding=embedding, widths=widths, skips=skips)
+        widths = self._widths(widths)
         self.steps, self.scale, self.symmetry, self.beta, self.saliency = steps, scale, symmetry, beta, saliency
         self.mask_fixed, self.detach, self.contact = mask_fixed, detach, contact
         seen = embedding + (saliencies if symmetry == "concat" else 0)
@@ -265,6 +276,27 @@ class TaGates(Gates):
         fixed = torch.tensor(self.vocabulary.fixed, device=flow.ops.device)
         is_fixed = torch.isin(flow.ops, fixed).unsqueeze(-1)
         return updates.masked_fill(is_fixed, 0.0)
+
+
+def layers_needed(space: Space) -> int:
+    """Return after how many layers of flow the information at the inputs has come along every path of a cell.
+
+    Of operations on edges it is the number of nodes that are no inputs, of others the longest path of the largest of
+    200 cells, in edges.
+    """
+    cells_of = getattr(space, "cells", None)
+    if cells_of is not None:
+        (cell, *_) = cells_of(space.random(rng=derive(0, "layers")))
+        return int(cell.n_nodes - cell.n_inputs)
+    return max(_longest(cell) for cells in samples(space) for cell in cells)
+
+
+def _longest(cell: Graph) -> int:
+    """Return the number of edges of the longest path."""
+    length = [0] * len(cell.ops)
+    for i, j in sorted(cell.edges):
+        length[j] = max(length[j], length[i] + 1)
+    return max(length)
 
 
 def _mlp(*widths: int) -> nn.Sequential:

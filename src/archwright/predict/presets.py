@@ -8,14 +8,12 @@ from typing import Any, Literal, get_args
 
 from archwright.core.catalog import find, suggestion
 from archwright.core.errors import PredictorError
-from archwright.core.graph import Graph
-from archwright.core.rng import derive
 from archwright.encode.batch import n_cells
-from archwright.encode.fixed import samples
+from archwright.encode.gates import layers_needed
 from archwright.predict.neural import Training
 from archwright.spaces.base import Space
 
-__all__ = ["ENCODERS", "Which", "layers_needed", "preset"]
+__all__ = ["ENCODERS", "Which", "preset"]
 
 #: `paper`: TA-GATES, appendix B. `code`: the configurations that its authors released, where they differ.
 Which = Literal["paper", "code"]
@@ -118,27 +116,6 @@ def preset(
         training |= {"epochs": 80} if (encoder, known.name) == ("gates", "nb101") else {}
     name = "gcn" if encoder == "line_gcn" else encoder
     return {"encoder": name, "settings": settings, "head": head, "training": Training(**training)}
-
-
-def layers_needed(space: Space) -> int:
-    """Return after how many layers of flow the information at the inputs has come along every path of a cell.
-
-    Of operations on edges it is the number of nodes that are no inputs, of others the longest path of the largest of
-    200 cells, in edges.
-    """
-    cells_of = getattr(space, "cells", None)
-    if cells_of is not None:
-        (cell, *_) = cells_of(space.random(rng=derive(0, "layers")))
-        return int(cell.n_nodes - cell.n_inputs)
-    return max(_longest(cell) for cells in samples(space) for cell in cells)
-
-
-def _longest(cell: Graph) -> int:
-    """Return the number of edges of the longest path."""
-    length = [0] * len(cell.ops)
-    for i, j in sorted(cell.edges):
-        length[j] = max(length[j], length[i] + 1)
-    return max(length)
 
 
 def _is_small(space: Space) -> bool:
