@@ -310,3 +310,54 @@ def test_by_default_there_are_layers_enough_for_something_to_arrive(space: str) 
         first, second, third = net(net.prepare(archs))
     assert not torch.allclose(first, second)
     assert not torch.allclose(second, third)
+
+
+def test_every_input_of_a_recurrent_cell_is_one() -> None:
+    space = find("space", "nlp")()
+    words = Vocabulary.of(space)
+    names = [space.op_names[op] for op in words.input_ops]
+    assert names == ["x", "h_prev_0", "h_prev_1", "h_prev_2"]
+    archs = [space.random(rng=derive(k, "nlp")) for k in range(6)]
+    for net in (Gates(space, embedding=6, widths=WIDTHS), TaGates(space, embedding=6, widths=WIDTHS, convert=8)):
+        net = net.double()
+        batch = net.prepare(archs)
+        batch = GraphBatch(batch.ops, batch.adjacency.double(), batch.n_ops)
+        for number, name in enumerate(names):
+            before = net(batch).detach()
+            with torch.no_grad():
+                net.information[number] += 1.0
+            moved = (net(batch) - before).abs().amax(-1) > 1e-9
+            for each, changed in zip(archs, moved, strict=True):
+                # An information arrives if a path leads from its node to the output, as long as there are layers.
+                (cell,) = space.graphs(each)
+                assert not changed or name in [space.op_names[op] for op in cell.ops]
+            if name in ("x", "h_prev_0"):
+                assert moved.any()
+
+
+def test_several_inputs_on_nodes_are_the_equations() -> None:
+    space = find("space", "nlp")()
+    torch.manual_seed(0)
+    net = Gates(space, embedding=6, widths=WIDTHS).double()
+    for k in range(6):
+        arch = space.random(rng=derive(k, "nlp"))
+        (cell,) = space.graphs(arch)
+        begins = {
+            node: net.vocabulary.input_ops.index(op)
+            for node, op in enumerate(cell.ops)
+            if op in net.vocabulary.input_ops
+        }
+        gates, at = torch.sigmoid(net.forward_flow.gates(net.op(torch.tensor(cell.ops)))), 0
+        info = [net.information[begins[n]] if n in begins else torch.zeros(6).double() for n in range(len(cell.ops))]
+        for number, weight in enumerate(net.forward_flow.weights):
+            held = [each @ weight for each in info]
+            gate = gates[:, at : (at := at + weight.shape[1])]
+            read = [
+                sum((held[a] for a, b in cell.edges if b == n), torch.zeros_like(held[0])) for n in range(len(held))
+            ]
+            info = [held[n] if n in begins else gate[n] * read[n] for n in range(len(held))]
+            if number < len(WIDTHS) - 1:
+                info = [torch.relu(each) for each in info]
+        batch = net.prepare([arch])
+        batch = GraphBatch(batch.ops, batch.adjacency.double(), batch.n_ops)
+        torch.testing.assert_close(net(batch)[0], info[-1])

@@ -152,31 +152,35 @@ class NodeFlow(Flow):
     """Cells with operations on nodes: information of node v is gate of v x the sum over what it reads.
 
     Args:
-        batch: The cells; the last node of each is the output, and the first `inputs` are inputs.
-        inputs: Number of input nodes.
+        batch: The cells; the first node of each is an input, the last one the output.
+        inputs: Operations that mark inputs, each with an information of its own; a cell may lack some of them. With one
+            or none the first node is the only input.
 
     Source: TA-GATES, appendix A.1, figure A4.
     """
 
-    def __init__(self, batch: GraphBatch, *, inputs: int = 1) -> None:
+    def __init__(self, batch: GraphBatch, *, inputs: Sequence[int] = ()) -> None:
         self.ops, n, adjacency = batch.ops, batch.ops.shape[-1], batch.adjacency
+        begins = nn.functional.one_hot(torch.zeros((), dtype=torch.int64), n).to(adjacency).unsqueeze(-1)
+        if len(inputs) > 1:
+            begins = torch.stack([self.ops == op for op in inputs], dim=-1).to(adjacency)
         # The output is the last node that there is, and need not be the last place.
         self._output = nn.functional.one_hot(batch.mask.sum(-1) - 1, n).to(adjacency).unsqueeze(-1)
         self.forward = Direction(
             read=slice(0, n - 1),
             reads=adjacency.transpose(-1, -2)[..., : n - 1].contiguous(),
-            starts=adjacency[..., :inputs, :].transpose(-1, -2).contiguous(),
+            starts=adjacency.transpose(-1, -2) @ begins,
             feeds=None,
-            keeps=torch.eye(n, dtype=adjacency.dtype, device=adjacency.device)[:, :inputs].contiguous(),
-            start=slice(0, inputs),
+            keeps=begins,
+            start=begins[..., : n - 1, :].transpose(-1, -2).contiguous() if len(inputs) > 1 else slice(0, 1),
         )
         self.backward = Direction(
-            read=slice(inputs, n),
-            reads=adjacency[..., inputs:].contiguous(),
+            read=slice(1, n),
+            reads=adjacency[..., 1:].contiguous(),
             starts=adjacency @ self._output,
             feeds=None,
             keeps=self._output,
-            start=self._output[..., inputs:, :].transpose(-1, -2).contiguous(),
+            start=self._output[..., 1:, :].transpose(-1, -2).contiguous(),
         )
 
     def at_output(self, info: Tensor) -> Tensor:
@@ -193,7 +197,7 @@ def flow_of(
     *,
     skip: Sequence[int] = (),
     none: Sequence[int] = (),
-    inputs: int = 1,
+    inputs: Sequence[int] = (),
     skips: Skips = "identity",
 ) -> Flow:
     """Return the flow of a batch; `inputs` is of operations on nodes, all else of those on edges."""

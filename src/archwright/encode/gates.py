@@ -51,7 +51,8 @@ class Vocabulary:
         skip: Operations on edges that are identities.
         none: Operations on edges that give zero.
         fixed: Operations without parameters, `skip` and `none` included.
-        inputs: Input nodes of a cell.
+        inputs: Input nodes of a cell, at most.
+        input_ops: Operations on nodes that mark inputs.
         cells: Cells of an architecture.
     """
 
@@ -60,6 +61,7 @@ class Vocabulary:
     none: tuple[int, ...] = ()
     fixed: tuple[int, ...] = ()
     inputs: int = 1
+    input_ops: tuple[int, ...] = ()
     cells: int = 1
 
     @classmethod
@@ -67,10 +69,12 @@ class Vocabulary:
         """Return what the names of the space's operations say.
 
         The names `none` and `zero` give zero, one with `skip` or `identity` is an identity, as is the operation by
-        which a cell's output collects its nodes; pooling has no parameters either.
+        which a cell's output collects its nodes; pooling has no parameters either. Inputs are called `input`, or of a
+        recurrent cell `x` and `h_prev`.
         """
         names = list(enumerate(space.op_names))
         none = tuple(k for k, name in names if name in ("none", "zero"))
+        input_ops: tuple[int, ...] = ()
         skip = [k for k, name in names if "skip" in name or name == "identity"]
         if hasattr(space, "cells"):
             edges = EdgeBatch.of(space, [space.random(rng=derive(0, "vocabulary"))])
@@ -78,9 +82,10 @@ class Vocabulary:
             # A number beyond the operations to choose from marks the way into the output.
             skip += [k for k, name in names if name.startswith("input") and bool((edges.ops == k).any())]
         else:
-            inputs = max(1, sum(name.startswith("input") for name in space.op_names))
+            input_ops = tuple(k for k, name in names if name == "x" or name.startswith(("input", "h_prev")))
+            inputs = max(1, len(input_ops))
         fixed = {*none, *skip, *(k for k, name in names if "pool" in name or name in _POOLS)}
-        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, n_cells(space))
+        return cls(len(space.op_names), tuple(skip), none, tuple(sorted(fixed)), inputs, input_ops, n_cells(space))
 
 
 class Gates(EncoderNetwork):
@@ -132,7 +137,7 @@ class Gates(EncoderNetwork):
     def flow(self, batch: EdgeBatch | GraphBatch) -> Flow:
         """Return the cells, ready for flow."""
         words = self.vocabulary
-        return flow_of(batch, skip=words.skip, none=words.none, inputs=words.inputs, skips=self._skips)
+        return flow_of(batch, skip=words.skip, none=words.none, inputs=words.input_ops, skips=self._skips)
 
 
 @dataclass(frozen=True, eq=False)
