@@ -69,5 +69,7 @@ def test_a_run_that_was_cut_off_goes_on(script: ModuleType, shared_data: Path, t
 def test_values_agree_on_the_full_networks(
     name: str, script: ModuleType, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    form = PAPER["full"] | {"claims": {name: PAPER["full"]["claims"][name]}}
+    claim = PAPER["full"]["claims"][name]
+    form = {"sample": PAPER["full"]["sample"], "claims": {name: claim}}
+    form["setting"] = PAPER["full"]["setting"] | claim.get("setting", {})
     check(script, shared_data, tmp_path_factory.mktemp(name) / "agreement.csv", form)
