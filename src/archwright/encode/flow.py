@@ -161,9 +161,12 @@ class NodeFlow(Flow):
 
     def __init__(self, batch: GraphBatch, *, inputs: Sequence[int] = ()) -> None:
         self.ops, n, adjacency = batch.ops, batch.ops.shape[-1], batch.adjacency
-        begins = nn.functional.one_hot(torch.zeros((), dtype=torch.int64), n).to(adjacency).unsqueeze(-1)
-        if len(inputs) > 1:
-            begins = torch.stack([self.ops == op for op in inputs], dim=-1).to(adjacency)
+        is_several = len(inputs) > 1
+        begins = (
+            torch.stack([self.ops == op for op in inputs], dim=-1).to(adjacency)
+            if is_several
+            else torch.eye(n, 1, dtype=adjacency.dtype, device=adjacency.device)
+        )
         # The output is the last node that there is, and need not be the last place.
         self._output = nn.functional.one_hot(batch.mask.sum(-1) - 1, n).to(adjacency).unsqueeze(-1)
         self.forward = Direction(
@@ -172,7 +175,7 @@ class NodeFlow(Flow):
             starts=adjacency.transpose(-1, -2) @ begins,
             feeds=None,
             keeps=begins,
-            start=begins[..., : n - 1, :].transpose(-1, -2).contiguous() if len(inputs) > 1 else slice(0, 1),
+            start=begins[..., : n - 1, :].transpose(-1, -2).contiguous() if is_several else slice(0, 1),
         )
         self.backward = Direction(
             read=slice(1, n),

@@ -110,7 +110,7 @@ class Gates(EncoderNetwork):
         self, space: Space, *, embedding: int = 48, widths: Sequence[int] | None = None, skips: Skips = "identity"
     ) -> None:
         super().__init__(space)
-        widths = self._widths(widths)
+        widths = _layers(space, widths)
         if skips not in get_args(Skips):
             raise EncodingError(f"skips must be one of {', '.join(get_args(Skips))}, but {skips!r} was given")
         self._skips = skips
@@ -119,9 +119,6 @@ class Gates(EncoderNetwork):
         self.op = nn.Embedding(vocabulary.n_ops + 1, embedding)
         self.information = nn.Parameter(torch.randn(vocabulary.inputs, embedding))
         self.forward_flow = InfoPropagation((embedding, *widths), embedding)
-
-    def _widths(self, widths: Sequence[int] | None) -> tuple[int, ...]:
-        return (_WIDTH,) * max(_LAYERS, layers_needed(self.space)) if widths is None else tuple(widths)
 
     def prepare(self, archs: Sequence[Arch]) -> Any:
         """Return the cells of `archs`, operations on edges where the space has them there."""
@@ -207,8 +204,8 @@ class TaGates(Gates):
         contact: Contact = "node",
         skips: Skips = "identity",
     ) -> None:
+        widths = _layers(space, widths)
         super().__init__(space, embedding=embedding, widths=widths, skips=skips)
-        widths = self._widths(widths)
         self.steps, self.scale, self.symmetry, self.beta, self.saliency = steps, scale, symmetry, beta, saliency
         self.mask_fixed, self.detach, self.contact = mask_fixed, detach, contact
         seen = embedding + (saliencies if symmetry == "concat" else 0)
@@ -294,6 +291,11 @@ def layers_needed(space: Space) -> int:
         (cell, *_) = cells_of(space.random(rng=derive(0, "layers")))
         return int(cell.n_nodes - cell.n_inputs)
     return max(_longest(cell) for cells in samples(space) for cell in cells)
+
+
+def _layers(space: Space, widths: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the widths that were given, or as many of the usual ones as `space` needs."""
+    return (_WIDTH,) * max(_LAYERS, layers_needed(space)) if widths is None else tuple(widths)
 
 
 def _longest(cell: Graph) -> int:
