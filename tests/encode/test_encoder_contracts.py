@@ -86,7 +86,31 @@ class TestConcat(NetworkOfCatalogue):
         return find("encoder_network", "ta_gates")(space, **settings)
 
 
+class TestMean(NetworkOfCatalogue):
+    """GCN that takes the mean of the nodes."""
+
+    def make(self, space: Space) -> EncoderNetwork:
+        return find("encoder_network", "gcn")(space, **SMALL["gcn"] | {"pool": "mean"})
+
+
 del NetworkOfCatalogue
+
+
+@pytest.mark.parametrize(
+    ("network", "setting", "allowed"),
+    [
+        ("gates", "skips", "identity, layer, operation"),
+        ("ta_gates", "skips", "identity, layer, operation"),
+        ("ta_gates", "symmetry", "none, random, add, concat"),
+        ("ta_gates", "contact", "message, node"),
+        ("gcn", "pool", "global, mean"),
+        ("lstm", "pool", "last, mean"),
+        ("mlp", "reads", "one_hot, categorical"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_refused(network: str, setting: str, allowed: str) -> None:
+    with pytest.raises(EncodingError, match=f"^{setting} must be one of {allowed}, but 'ad' was given$"):
+        find("encoder_network", network)(SPACES["nb201"], **{setting: "ad"})
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))

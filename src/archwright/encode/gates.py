@@ -18,7 +18,7 @@ from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch, n_cells
 from archwright.encode.fixed import samples
 from archwright.encode.flow import Flow, InfoPropagation, Skips, flow_of
-from archwright.encode.network import EncoderNetwork
+from archwright.encode.network import EncoderNetwork, require_one_of
 from archwright.spaces.base import Space
 
 __all__ = ["Contact", "Gates", "Saliency", "Salient", "Symmetry", "TaGates", "Vocabulary", "layers_needed"]
@@ -111,8 +111,7 @@ class Gates(EncoderNetwork):
     ) -> None:
         super().__init__(space)
         widths = _layers(space, widths)
-        if skips not in get_args(Skips):
-            raise EncodingError(f"skips must be one of {', '.join(get_args(Skips))}, but {skips!r} was given")
+        require_one_of(get_args(Skips), skips=skips)
         self._skips = skips
         self.vocabulary = vocabulary = Vocabulary.of(space)
         self.dim = vocabulary.cells * widths[-1]
@@ -180,7 +179,7 @@ class TaGates(Gates):
         skips: As of `Gates`.
 
     Raises:
-        EncodingError: if `skips` is none of those.
+        EncodingError: if `symmetry`, `contact` or `skips` is none of those.
 
     Source: TA-GATES (NeurIPS 2022), algorithm 1, eq. 1 and A4. Differs: see `EdgeFlow` about skips; a node that is
     a copy by a skip has the backward information of the node that it copies.
@@ -204,6 +203,8 @@ class TaGates(Gates):
         contact: Contact = "node",
         skips: Skips = "identity",
     ) -> None:
+        require_one_of(get_args(Symmetry), symmetry=symmetry)
+        require_one_of(get_args(Contact), contact=contact)
         widths = _layers(space, widths)
         super().__init__(space, embedding=embedding, widths=widths, skips=skips)
         self.steps, self.scale, self.symmetry, self.beta, self.saliency = steps, scale, symmetry, beta, saliency

@@ -1,25 +1,27 @@
-"""A graph convolutional network with a global node."""
+"""A graph convolutional network."""
 
 # B architectures, C cells of each, N nodes, d widths
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
 from archwright.encode.batch import GraphBatch, n_cells
-from archwright.encode.network import EncoderNetwork
+from archwright.encode.network import EncoderNetwork, require_one_of
 from archwright.spaces.base import Space
 
 __all__ = ["Gcn"]
 
+Pool = Literal["global", "mean"]
+
 
 class Gcn(EncoderNetwork):
-    """Graph convolutions along the edges; a global node reads all nodes, and is the encoding.
+    """Graph convolutions along the edges, and one encoding of all nodes.
 
     Spaces with operations on edges are read as their line graphs, with a node for each operation.
 
@@ -27,14 +29,23 @@ class Gcn(EncoderNetwork):
         space: Space of the architectures.
         embedding: Width of an operation's embedding.
         widths: Width of each layer.
+        pool: `global`: a global node reads all nodes in each layer, and is the encoding. `mean`: the encoding is the
+            mean of the nodes after the last layer.
+
+    Raises:
+        EncodingError: if there is no such `pool`.
 
     Source: BONAS, arXiv:1911.09336, section 3.1 (global node); Kipf and Welling, arXiv:1609.02907, eq. 2, with the
     adjacency divided by the number of edges that enter a node, which suits directed graphs; TA-GATES, appendix B.3, for
-    the sizes and the line graph.
+    the sizes and the line graph, and its released code (aw_nas) for `mean`.
     """
 
-    def __init__(self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5) -> None:
+    def __init__(
+        self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5, pool: Pool = "global"
+    ) -> None:
+        require_one_of(get_args(Pool), pool=pool)
         super().__init__(space)
+        self._pool = pool
         n_ops = len(space.op_names)
         self.dim = n_cells(space) * widths[-1]
         #: One more for padding, and one for the global node.
@@ -55,8 +66,9 @@ class Gcn(EncoderNetwork):
             x = spread @ layer(x)
             if number < last:
                 x = torch.relu(x)
-        encodings: Tensor = x[..., -1, :].flatten(1)
-        return encodings
+        there = batch.mask.unsqueeze(-1).to(x.dtype)
+        of_cells: Tensor = x[..., -1, :] if self._pool == "global" else (x[..., :-1, :] * there).sum(-2) / there.sum(-2)
+        return of_cells.flatten(1)
 
 
 def _spread(batch: GraphBatch) -> Tensor:

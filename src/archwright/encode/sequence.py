@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
-from archwright.encode.network import EncoderNetwork
+from archwright.encode.network import EncoderNetwork, require_one_of
 from archwright.spaces.base import Space
 
 __all__ = ["Lstm", "Mlp", "Tokens", "seminas"]
+
+Reads = Literal["one_hot", "categorical"]
+Pool = Literal["last", "mean"]
 
 
 class Tokens:
@@ -85,6 +88,9 @@ class Mlp(_OfTokens):
         reads: `one_hot` or `categorical`: the number of each choice as a number, as TA-GATES' baseline has it.
         canonical: Read the canonical form of each architecture.
 
+    Raises:
+        EncodingError: if `reads` is neither.
+
     Source: TA-GATES, appendix B.3: 512, 2048, 2048, 512 on NAS-Bench-101 and -201.
     """
 
@@ -93,9 +99,10 @@ class Mlp(_OfTokens):
         space: Space,
         *,
         widths: Sequence[int] = (512, 2048, 2048, 512),
-        reads: Literal["one_hot", "categorical"] = "one_hot",
+        reads: Reads = "one_hot",
         canonical: bool = False,
     ) -> None:
+        require_one_of(get_args(Reads), reads=reads)
         super().__init__(space, canonical=canonical)
         self._reads, self.dim = reads, widths[-1]
         width = len(space.arities) * (self.tokens.n if reads == "one_hot" else 1)
@@ -124,6 +131,9 @@ class Lstm(_OfTokens):
         pool: `last`: the encoding is the last state. `mean`: the mean of all, scaled to length one, as in SemiNAS.
         canonical: Read the canonical form of each architecture.
 
+    Raises:
+        EncodingError: if `pool` is neither.
+
     Source: TA-GATES, appendix B.3 (100 and 100); SemiNAS, arXiv:2002.10389, and its code for `mean`.
     """
 
@@ -134,9 +144,10 @@ class Lstm(_OfTokens):
         embedding: int = 100,
         hidden: int = 100,
         layers: int = 1,
-        pool: Literal["last", "mean"] = "last",
+        pool: Pool = "last",
         canonical: bool = False,
     ) -> None:
+        require_one_of(get_args(Pool), pool=pool)
         super().__init__(space, canonical=canonical)
         self.dim, self._pool = hidden, pool
         self.embedding = nn.Embedding(self.tokens.n, embedding)
