@@ -18,7 +18,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch are imported: more threads are slower here
 
@@ -31,12 +30,11 @@ from archwright.core.arch import Arch
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal
 from archwright.proxies.tabular import score_many
-from archwright.train.supernet import SharedWeights, train_supernet
+from archwright.train.supernet import Sampling, SharedWeights, train_supernet
 from archwright.train.tensors import Rows
 from tabular_srcc import Trained, print_table, trained
 
 Floats = npt.NDArray[np.float64]
-Sampling = Literal["largest", "uniform"]
 
 #: ATLAS, Table 12, on Frappe.
 PUBLISHED = {"weight sharing": 0.12, "expressflow": 0.80}

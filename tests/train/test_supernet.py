@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from archwright.core.arch import Arch
+from archwright.core.errors import RunError
 from archwright.core.rng import derive
 from archwright.core.trial import Proposal
 from archwright.nets.inputs import Inputs
@@ -76,3 +77,8 @@ def test_what_cannot_be_scored_is_an_error_and_no_number() -> None:
 def test_a_supernet_ends_with_all_its_widths_in_use(sampling: str) -> None:
     net = trained(sampling)
     assert net.active == net.widths == (16, 16)
+
+
+def test_what_a_step_trains_is_one_of_two() -> None:
+    with pytest.raises(RunError, match="^sampling must be one of largest, uniform, but 'smallest' was given$"):
+        trained("smallest")

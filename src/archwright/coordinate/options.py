@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from archwright.core.errors import DataError, SpaceError
+from archwright.core.errors import DataError, SpaceError, require_one_of
 
 __all__ = ["EXPLORE", "MEMBERS", "SearchOptions", "TaskOptions"]
 
@@ -113,8 +113,7 @@ class SearchOptions(_Json):
     members: int | None = None
 
     def __post_init__(self) -> None:
-        if self.explore not in EXPLORE:
-            raise SpaceError(f"explore must be one of {', '.join(EXPLORE)}, but {self.explore!r} was given")
+        require_one_of(EXPLORE, SpaceError, explore=self.explore)
         if self.preset not in ("default", "atlas"):
             raise SpaceError(f"the preset must be default or atlas, but {self.preset!r} was given")
         if self.unit < 1 or self.survivor_of < 2:

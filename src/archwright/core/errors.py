@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "UnknownNameError",
     "UnsafeFileError",
     "WorkerError",
+    "require_one_of",
 ]
 
 
@@ -108,3 +110,14 @@ class WorkerError(RunError):
     """Worker processes that cannot be started, or that die before they are ready."""
 
     exit_code = 1
+
+
+def require_one_of(allowed: Sequence[str], error: type[NasError], **settings: str) -> None:
+    """Check that each of `settings`, under the name of its argument, is one of the words `allowed`.
+
+    Raises:
+        NasError: of the type `error`, if one is not.
+    """
+    for name, given in settings.items():
+        if given not in allowed:
+            raise error(f"{name} must be one of {', '.join(allowed)}, but {given!r} was given")

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
-from archwright.core.errors import EncodingError
+from archwright.core.errors import EncodingError, require_one_of
 from archwright.core.graph import Graph
 from archwright.core.rng import derive
 from archwright.encode.batch import EdgeBatch, GraphBatch, n_cells
 from archwright.encode.fixed import samples
 from archwright.encode.flow import Flow, InfoPropagation, Skips, flow_of
-from archwright.encode.network import EncoderNetwork, require_one_of
+from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
 __all__ = ["Contact", "Gates", "Saliency", "Salient", "Symmetry", "TaGates", "Vocabulary", "layers_needed"]
@@ -111,7 +111,7 @@ class Gates(EncoderNetwork):
     ) -> None:
         super().__init__(space)
         widths = _layers(space, widths)
-        require_one_of(get_args(Skips), skips=skips)
+        require_one_of(get_args(Skips), EncodingError, skips=skips)
         self._skips = skips
         self.vocabulary = vocabulary = Vocabulary.of(space)
         self.dim = vocabulary.cells * widths[-1]
@@ -203,8 +203,8 @@ class TaGates(Gates):
         contact: Contact = "node",
         skips: Skips = "identity",
     ) -> None:
-        require_one_of(get_args(Symmetry), symmetry=symmetry)
-        require_one_of(get_args(Contact), contact=contact)
+        require_one_of(get_args(Symmetry), EncodingError, symmetry=symmetry)
+        require_one_of(get_args(Contact), EncodingError, contact=contact)
         widths = _layers(space, widths)
         super().__init__(space, embedding=embedding, widths=widths, skips=skips)
         self.steps, self.scale, self.symmetry, self.beta, self.saliency = steps, scale, symmetry, beta, saliency

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
+from archwright.core.errors import EncodingError, require_one_of
 from archwright.encode.batch import GraphBatch, n_cells
-from archwright.encode.network import EncoderNetwork, require_one_of
+from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
 __all__ = ["Gcn"]
@@ -43,7 +44,7 @@ class Gcn(EncoderNetwork):
     def __init__(
         self, space: Space, *, embedding: int = 48, widths: Sequence[int] = (128,) * 5, pool: Pool = "global"
     ) -> None:
-        require_one_of(get_args(Pool), pool=pool)
+        require_one_of(get_args(Pool), EncodingError, pool=pool)
         super().__init__(space)
         self._pool = pool
         n_ops = len(space.op_names)

@@ -9,10 +9,9 @@ from typing import Any, Protocol, Self
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
-from archwright.core.errors import EncodingError
 from archwright.spaces.base import Space
 
-__all__ = ["Batch", "EncoderNetwork", "require_one_of"]
+__all__ = ["Batch", "EncoderNetwork"]
 
 
 class Batch(Protocol):
@@ -53,14 +52,3 @@ class EncoderNetwork(nn.Module):
     @abstractmethod
     def forward(self, batch: Any) -> Tensor:
         """Return encodings [B, dim]."""
-
-
-def require_one_of(allowed: Sequence[str], **settings: str) -> None:
-    """Check that each of `settings`, whose names are those of the arguments, is one of `allowed`.
-
-    Raises:
-        EncodingError: if one is not.
-    """
-    for name, given in settings.items():
-        if given not in allowed:
-            raise EncodingError(f"{name} must be one of {', '.join(allowed)}, but {given!r} was given")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from archwright.core.arch import Arch
-from archwright.encode.network import EncoderNetwork, require_one_of
+from archwright.core.errors import EncodingError, require_one_of
+from archwright.encode.network import EncoderNetwork
 from archwright.spaces.base import Space
 
 __all__ = ["Lstm", "Mlp", "Tokens", "seminas"]
@@ -102,7 +103,7 @@ class Mlp(_OfTokens):
         reads: Reads = "one_hot",
         canonical: bool = False,
     ) -> None:
-        require_one_of(get_args(Reads), reads=reads)
+        require_one_of(get_args(Reads), EncodingError, reads=reads)
         super().__init__(space, canonical=canonical)
         self._reads, self.dim = reads, widths[-1]
         width = len(space.arities) * (self.tokens.n if reads == "one_hot" else 1)
@@ -147,7 +148,7 @@ class Lstm(_OfTokens):
         pool: Pool = "last",
         canonical: bool = False,
     ) -> None:
-        require_one_of(get_args(Pool), pool=pool)
+        require_one_of(get_args(Pool), EncodingError, pool=pool)
         super().__init__(space, canonical=canonical)
         self.dim, self._pool = hidden, pool
         self.embedding = nn.Embedding(self.tokens.n, embedding)

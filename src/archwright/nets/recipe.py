@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
-from archwright.core.errors import NasError
+from archwright.core.errors import NasError, require_one_of
 
 __all__ = ["ENCODINGS", "Recipe", "RecipeError"]
 
@@ -72,8 +72,8 @@ class Recipe:
     patience: int = 5
 
     def __post_init__(self) -> None:
-        _choice("encoding", self.encoding, ENCODINGS)
-        _choice("table_init", self.table_init, _TABLE_INITS)
+        require_one_of(ENCODINGS, RecipeError, encoding=self.encoding)
+        require_one_of(_TABLE_INITS, RecipeError, table_init=self.table_init)
         for name in ("embedding", "bins", "batch", "epoch_steps", "max_epochs"):
             _at_least(name, getattr(self, name), 1)
         for name in ("weight_decay", "clip", "patience", "dropout"):
@@ -128,11 +128,6 @@ class Recipe:
         if unknown:
             raise RecipeError(f"a recipe has no setting {unknown[0]!r}")
         return cls(**values)
-
-
-def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise RecipeError(f"{name} must be one of {', '.join(allowed)}, but {value!r} was given")
 
 
 def _at_least(name: str, value: float, least: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from archwright.core.errors import ProxyError, require_one_of
 from archwright.nets.mlp import TabularMlp
 
 __all__ = ["BatchNorm", "Copy", "stand_in"]
@@ -86,7 +87,11 @@ def stand_in(
         batchnorm: What BatchNorm does, as a module or called as a function.
         dtype: Type to calculate in.
         absolute: Take the absolute values of all parameters.
+
+    Raises:
+        ProxyError: if BatchNorm can do nothing of that name.
     """
+    require_one_of(get_args(BatchNorm), ProxyError, batchnorm=batchnorm)
     if isinstance(model, TabularMlp):
         model = nn.Sequential(*model.layers, model.head)
     cloning = _Cloning(batchnorm, dtype, absolute=absolute)

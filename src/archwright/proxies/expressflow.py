@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from archwright.core.errors import ProxyError
+from archwright.core.errors import ProxyError, require_one_of
 from archwright.proxies.activations import Activations
 from archwright.proxies.base import Batch, proxy
 from archwright.proxies.copies import Copy, stand_in
@@ -20,6 +20,7 @@ from archwright.proxies.whole_space import REFERENCE_EPS, ROWS
 __all__ = ["expressflow"]
 
 Recalibration = Literal["both", "width", "depth", "none"]
+Inputs = Literal["ones", "batch"]
 
 #: Uniform bounds of Table 5's initialisations, from (fan_in, fan_out).
 _BOUNDS: dict[str, Callable[[int, int], float]] = {
@@ -38,7 +39,7 @@ def expressflow(
     probes: int | Tensor = 4,
     seed: int = 0,
     absolute: bool = True,
-    inputs: Literal["ones", "batch"] = "ones",
+    inputs: Inputs = "ones",
     init: Literal["he", "xavier", "lecun"] | None = "he",
     recalibrate: Recalibration = "both",
 ) -> float:
@@ -62,7 +63,7 @@ def expressflow(
 
     Raises:
         ProxyError: if there is no ReLU, the outputs do not depend on the input, there is no way to know the input's
-            width, or the score is not finite.
+            width, the score is not finite, or a word is none of those that are allowed.
 
     Source: ATLAS, eq. 1, 13; App. D.1 for the defaults. Differs: the paper never says which trajectory z(t) is;
     the released code takes one finite difference along Gaussian noise, a direction per row. Here the length is
@@ -71,6 +72,8 @@ def expressflow(
     to B on all-ones rows. With as many probes as rows, all ones, both are the same quantity. Activations are the
     unperturbed ones; buffers are not made positive.
     """
+    require_one_of(get_args(Inputs), ProxyError, inputs=inputs)
+    require_one_of(get_args(Recalibration), ProxyError, recalibrate=recalibrate)
     net = stand_in(model, batchnorm="off", dtype=torch.float64)
     device = next(iter(net.params.values())).device if net.params else torch.device("cpu")
     generator = torch.Generator().manual_seed(seed)

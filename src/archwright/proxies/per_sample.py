@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from archwright.core.errors import ProxyError
+from archwright.core.errors import ProxyError, require_one_of
 
 if TYPE_CHECKING:
     from archwright.proxies.copies import Copy
@@ -38,8 +38,10 @@ def scalar_outputs(logits: Tensor, outputs: Outputs = "sum", y: Tensor | None = 
         y: Integer labels [B], for `"label"`.
 
     Raises:
-        ProxyError: if the label's output is asked for and there are no integer labels that name one.
+        ProxyError: if the label's output is asked for and there are no integer labels that name one, or `outputs` is
+            neither.
     """
+    require_one_of(get_args(Outputs), ProxyError, outputs=outputs)
     rows = logits.flatten(1) if logits.ndim > 1 else logits[:, None]
     if outputs == "sum":
         return rows.sum(1)
@@ -54,8 +56,9 @@ def chosen(params: Mapping[str, Tensor], which: Parameters) -> dict[str, Tensor]
     """Return the parameters that count, by name.
 
     Raises:
-        ProxyError: if there is none.
+        ProxyError: if there is none, or `which` is neither `all` nor `weights`.
     """
+    require_one_of(get_args(Parameters), ProxyError, parameters=which)
     found = {name: tensor for name, tensor in params.items() if which == "all" or "weight" in name}
     if not found:
         raise ProxyError("the network must have parameters to differentiate by, but it has none")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from archwright.core.errors import ProxyError
+from archwright.core.errors import ProxyError, require_one_of
 from archwright.core.rng import derive
 from archwright.proxies.whole_space import WholeSpace
 
@@ -52,8 +52,7 @@ class SharedDraw:
     def __init__(self, space: TabularMlp, d: int, *, n_outputs: int = 1, seed: int, init: Init = "torch") -> None:
         if d < 1 or n_outputs < 1:
             raise ProxyError(f"a network needs an input and an output, but d={d} and n_outputs={n_outputs} were given")
-        if init not in _GAINS:
-            raise ProxyError(f"init must be one of {', '.join(get_args(Init))}, but {init!r} was given")
+        require_one_of(get_args(Init), ProxyError, init=init)
         self.space, self.d, self.n_outputs, self.seed, self.init = space, d, n_outputs, seed, init
         n = space.widths[-1]
         shapes = [(n, d), *[(n, n)] * (space.layers - 1), (n_outputs, n)]

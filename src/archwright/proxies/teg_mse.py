@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from archwright.core.errors import ProxyError
+from archwright.core.errors import ProxyError, require_one_of
 from archwright.nets.initialise import Scheme
 from archwright.proxies.base import Batch, proxy
 from archwright.proxies.layer_grams import frozen_ntk
@@ -140,6 +140,8 @@ def _kernel(repeat: Repeat, layers: Layers, *, frozen: bool) -> tuple[Tensor, in
 
 
 def _params(params: dict[str, Tensor], layers: Layers) -> dict[str, Tensor]:
+    if isinstance(layers, str):
+        require_one_of(("last", "cells", "all"), ProxyError, layers=layers)
     if layers == "last":
         owner = next(reversed(params), "").rpartition(".")[0]
         found = {name: param for name, param in params.items() if name.rpartition(".")[0] == owner}

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from archwright.core.errors import ProxyError
+from archwright.core.errors import ProxyError, require_one_of
 from archwright.nets.initialise import Scheme
 from archwright.proxies.activations import watching
 from archwright.proxies.base import Batch, proxy
@@ -107,6 +107,7 @@ def _kind(x: Tensor, inputs: Inputs | None, size: int) -> Inputs:
     large = x.ndim == 4 and min(x.shape[2:]) >= size
     if inputs is None:
         return "crops" if large else "batch"
+    require_one_of(get_args(Inputs), ProxyError, inputs=inputs)
     if (inputs != "batch" and x.ndim != 4) or (inputs == "crops" and not large):
         raise ProxyError(
             f"inputs={inputs!r} of side {size} need images [B, C, H, W] of that size, but the batch is "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import nn
 
-from archwright.core.errors import ArchError
+from archwright.core.errors import ArchError, RunError, require_one_of
 from archwright.core.trial import Proposal, Result
 from archwright.nets.inputs import Inputs
 from archwright.nets.mlp import TabularMlp
@@ -24,7 +24,10 @@ from archwright.train.state import fresh_seed
 from archwright.train.step import Stepper, validate
 from archwright.train.tensors import Order, Rows
 
-__all__ = ["SharedWeights", "train_supernet"]
+__all__ = ["Sampling", "SharedWeights", "train_supernet"]
+
+#: What a step trains: the whole network, or a random architecture.
+Sampling = Literal["largest", "uniform"]
 
 #: Batches from which the statistics of BatchNorm are taken anew.
 _RECALIBRATION = 16
@@ -38,7 +41,7 @@ def train_supernet(
     *,
     kind: str,
     rng: np.random.Generator,
-    sampling: Literal["largest", "uniform"] = "largest",
+    sampling: Sampling = "largest",
 ) -> SharedMlp:
     """Return the trained network of the largest widths of `space`, for `recipe.max_epochs` epochs.
 
@@ -52,9 +55,13 @@ def train_supernet(
         sampling: What each step trains. `largest`: the whole network, as ATLAS does; narrower ones were never trained
             as such. `uniform`: a random architecture of the space at each step (arXiv:1904.00420).
 
+    Raises:
+        RunError: if `sampling` is neither.
+
     Source: ATLAS, arXiv:2403.10318, appendix F.2. Differs: the paper does not say how the supernet is trained; its
     published values come from networks cut out of one that was trained whole, without training them further.
     """
+    require_one_of(get_args(Sampling), RunError, sampling=sampling)
     net = SharedMlp(inputs, (space.widths[-1],) * space.layers, recipe, rng=rng)
     seed = fresh_seed(rng)
     net.use_rng(torch.Generator(train.y.device).manual_seed(seed))
