@@ -49,7 +49,10 @@ def test_the_code_differs_where_its_configurations_do() -> None:
     assert settings("gates", "nb201", "code")["skips"] == "operation"
     assert preset("ta_gates", "darts", "code")["training"].batch == 128
     assert preset("gates", "nb101", "code")["training"].epochs == 80
-    for encoder in ("lstm", "gcn", "mlp", "seminas"):
+    for gcn in ("gcn", "line_gcn"):
+        assert settings(gcn, "nb201", "code") == settings(gcn, "nb201") | {"pool": "mean"}
+        assert settings(gcn, "nb101", "code") == settings(gcn, "nb101")
+    for encoder in ("lstm", "mlp", "seminas"):
         paper, code = preset(encoder, "nb201"), preset(encoder, "nb201", "code")
         assert (paper["training"].dropout, code["training"].dropout) == (0.0, 0.1)
         assert code == paper | {"training": code["training"]}

@@ -58,6 +58,11 @@ _TA_CODE: dict[str, Settings] = {
 #: Source: aw_nas, examples/research/gates (NB101), and examples/nasbench (NB201): no skip is told apart.
 _GATES_CODE: dict[str, Settings] = {"nb101": {"widths": [128] * 4}, "nb201": {"skips": "operation"}}
 
+#: Source: aw_nas, the line graph embedder of NB201.
+_GCN_CODE: dict[str, Settings] = {"nb201": {"pool": "mean"}}
+
+_CODE = {"ta_gates": _TA_CODE, "gates": _GATES_CODE, "gcn": _GCN_CODE, "line_gcn": _GCN_CODE}
+
 #: Hidden layers of the head. The paper has "an MLP"; these are the code's.
 _HEADS = {"nb201": (300,) * 5}
 
@@ -110,7 +115,7 @@ def preset(
     head = _HEADS.get(known.name, (200,))
     settings = _SETTINGS[encoder](known)
     if which == "code":
-        settings |= deepcopy({"ta_gates": _TA_CODE, "gates": _GATES_CODE}.get(encoder, {}).get(known.name, {}))
+        settings |= deepcopy(_CODE.get(encoder, {}).get(known.name, {}))
         training |= _EVERY_CODE | _TRAINING_CODE.get(known.name, {})
         training |= _SQUARED_CODE.get(known.name, {}) if loss == "mse" else {}
         training |= {"epochs": 80} if (encoder, known.name) == ("gates", "nb101") else {}
