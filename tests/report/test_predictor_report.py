@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import archwright.coordinate.predictors.work as work_module
 import archwright.report.comparison_figures as figures_module
@@ -14,6 +15,8 @@ from archwright.coordinate.predictors.entrant import Entrant
 from archwright.coordinate.predictors.running import all_cells, run_predictors
 from archwright.coordinate.predictors.study import PredictorFolder, PredictorStudy, Rules
 from archwright.core.errors import MissingExtraError, RunError
+from archwright.report.comparison_figures import write_panels_png
+from archwright.report.comparison_panels import Panel, Series
 from archwright.report.comparison_svg import panel_svg
 from archwright.report.predictor_findings import Section, load_predictors
 from archwright.report.predictor_html import write_predictors
@@ -157,6 +160,19 @@ def test_without_matplotlib_the_page_is_there(study: Path, monkeypatch: pytest.M
     made = write_predictors(study)
     assert "PNG files need matplotlib" in made.notes
     assert made.files[0].exists()
+
+
+@pytest.mark.parametrize("n_names", [1, 24])
+def test_names_with_many_settings_leave_room_for_the_charts(tmp_path: Path, n_names: int) -> None:
+    # A warning, which is an error here, says that a layout did not fit.
+    x = np.array([5.0, 10.0])
+    names = [f"ta_gates:symmetry=none:contact=message:detach=true:mask_fixed=true:steps={k}" for k in range(n_names)]
+    lines = tuple(Series(name, k, x, x / 20) for k, name in enumerate(names))
+    panel = Panel("p", "Precision@K", "K", "share", lines, (5, 10), (0, 1), log_x=True, is_stepped=False)
+    write_panels_png(tmp_path / "many.png", [panel], n_names=n_names, title="nb201: cifar10", caption="A caption.")
+    with Image.open(tmp_path / "many.png") as image:
+        assert image.width < 1200, "names are broken into lines"
+        assert image.height >= (660 if n_names == 1 else 1000), "and all lines have their place"
 
 
 def test_a_search_is_shown_beside_random_search_and_the_best(bench: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -26,8 +27,10 @@ Floats = npt.NDArray[np.float64]
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 #: Charts in a row.
 _ACROSS = 4
-#: Inches for a legend beside the charts.
-_BESIDE = 1.6
+#: Characters of a name on a line of the legend, where it can be broken.
+_NAME = 32
+#: Inches of a legend beside the charts: for the lines and margins, and for each character; for each line of text.
+_BESIDE, _CHARACTER, _TEXT_LINE = 0.75, 0.066, 0.15
 #: Values that an axis names at most.
 _TICKS = 7
 #: Characters of the caption on a line, for each chart.
@@ -59,10 +62,10 @@ def write_panels_png(path: Path, drawn: Sequence[Panel], *, n_names: int, title:
     """
     figure_of = figure_class()
     with styled():
-        beside = 0.0 if drawn[0].is_stepped else _BESIDE
         across = min(_ACROSS, len(drawn))
         down = -(-len(drawn) // across)
-        figure = figure_of(figsize=(4.4 * across + beside, 4.4 * down))
+        beside, high = (0.0, 0.0) if drawn[0].is_stepped else _legend_size(drawn)
+        figure = figure_of(figsize=(4.4 * across + beside, max(4.4 * down, high)))
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for place, panel in zip(axes, drawn, strict=False):
@@ -78,6 +81,27 @@ def write_panels_png(path: Path, drawn: Sequence[Panel], *, n_names: int, title:
             lines = {line.get_label(): line for place in axes for line in place.get_lines()}
             figure.legend(handles=list(lines.values()), loc="outside right upper", fontsize=8)
         save(figure, path)
+
+
+def _legend_size(drawn: Sequence[Panel]) -> tuple[float, float]:
+    """Return the inches that a legend of all names takes, in width and height."""
+    names = {line.name for panel in drawn for line in panel.series}
+    lines = [line for name in names for line in _broken(name).splitlines()]
+    return _BESIDE + _CHARACTER * max(map(len, lines)), _BESIDE + _TEXT_LINE * len(lines)
+
+
+def _broken(name: str) -> str:
+    """Return the name of a contestant, with lines broken before settings.
+
+    >>> _broken("ta_gates:symmetry=none:contact=message:detach=true")
+    'ta_gates:symmetry=none\\n  :contact=message:detach=true'
+    """
+    lines = [""]
+    for part in re.findall(r":?[^:]+", name):
+        if lines[-1] and len(lines[-1]) + len(part) > _NAME:
+            lines.append("  ")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def write_ranks_png(path: Path, names: Sequence[str], rank_table: Floats, overall: Overall, *, by: str) -> None:
@@ -129,9 +153,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
         if line.low is not None and line.high is not None:
             axes.fill_between(line.x, line.low, line.high, step=step, color=colour, alpha=0.11, lw=0)
         style, mark = ("steps-post", "") if panel.is_stepped else ("default", "o")
-        axes.plot(
-            line.x, line.y, drawstyle=style, marker=mark, ms=3.5, color=colour, ls=dash, lw=width, label=line.name
-        )
+        name = _broken(line.name)
+        axes.plot(line.x, line.y, drawstyle=style, marker=mark, ms=3.5, color=colour, ls=dash, lw=width, label=name)
     if panel.best is not None:
         axes.axhline(panel.best, color="#98a1b0", lw=1, ls=(0, (3, 3)))
         axes.annotate(
